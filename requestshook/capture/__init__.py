@@ -1,0 +1,1 @@
+"""Capture points: a foreign object becomes events, and the events are emitted."""

@@ -1,0 +1,1 @@
+"""A small real system to record: the first thing to try."""

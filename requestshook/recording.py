@@ -1,0 +1,389 @@
+"""Which recording a call belongs to, and the way of an event from a capture point to the spool.
+
+`capture.json` in requestshook's folder holds what capture needs of `requestshook.yaml`, compiled, with the store's
+key and the open recordings. It is replaced by renaming; a process stats it once a call and reads it again when it
+changed. Nothing in here raises towards a capture point: a fault of ours is counted and said once on standard error.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from requestshook import addresses, events, spool, tags
+from requestshook.redact import Redactor
+
+FOLDER = ".requestshook"
+CONFIG = "requestshook.yaml"
+_SAY_COUNTS_EVERY = 5.0  # seconds
+
+
+class Serving(NamedTuple):
+    """The call that a server is answering: what calls made meanwhile have as their parent."""
+
+    id: str
+    trace: str
+
+
+serving: ContextVar[Serving | None] = ContextVar("requestshook_serving", default=None)
+_in_context: ContextVar[str | None] = ContextVar("requestshook_recording", default=None)
+
+
+class Ignored(NamedTuple):
+    """A compiled selector: `requestshook.selectors` makes it, docs/selectors.md says what it means."""
+
+    call: re.Pattern[str]  # over caller, callee, method and canonical path, one a line
+    query: tuple[re.Pattern[str], ...] | None  # each matches one `key=value`; () is an empty query; None: any
+
+
+class Settings(NamedTuple):
+    """`capture.json`, read."""
+
+    key: bytes
+    key_is_own: bool  # no capture.json: the key is this process's own
+    redactor: Redactor
+    services: tuple[tuple[str, str], ...]  # (name, addresses.normal_base of it)
+    clients: tuple[tuple[str, re.Pattern[str]], ...]  # (name, over a User-Agent)
+    ignore: tuple[Ignored, ...]
+    body_limit: int
+    maximum: int | None
+    tag_all: bool
+    group: int | None
+    open: tuple[str, ...]  # traces opened by `start` and `run --all`, newest last
+
+
+def folder() -> str:
+    """requestshook's folder: REQUESTSHOOK_DIR, else beside the configuration, else in the working directory."""
+    given = os.environ.get("REQUESTSHOOK_DIR")
+    if given:
+        return os.path.abspath(given)
+    config = find_config()
+    return os.path.join(os.path.dirname(config) if config else os.getcwd(), FOLDER)
+
+
+def find_config() -> str | None:
+    """The configuration: REQUESTSHOOK_CONFIG, else `requestshook.yaml` in the working directory or above it."""
+    given = os.environ.get("REQUESTSHOOK_CONFIG")
+    if given:
+        return os.path.abspath(given)
+    place = os.getcwd()
+    while True:
+        path = os.path.join(place, CONFIG)
+        if os.path.isfile(path):
+            return path
+        above = os.path.dirname(place)
+        if above == place:
+            return None
+        place = above
+
+
+def read_settings(text: str | bytes) -> Settings:
+    """The settings of a `capture.json`; raises ValueError, KeyError or TypeError where it is none."""
+    fields = json.loads(text)
+    if fields["v"] != 1:
+        raise ValueError(f"capture.json is of version {fields['v']}")
+    key = bytes.fromhex(fields["key"])
+    redact = fields["redact"]
+    group = fields["group"]
+    return Settings(
+        key=key,
+        key_is_own=False,
+        redactor=Redactor(
+            key, on=redact["on"], headers=redact["headers"], keys=redact["keys"], patterns=redact["patterns"]
+        ),
+        services=tuple((name, base) for name, base in fields["services"]),
+        clients=tuple((name, re.compile(pattern)) for name, pattern in fields["clients"]),
+        ignore=tuple(_ignored(item) for item in fields["ignore"]),
+        body_limit=fields["body_limit"],
+        maximum=fields["max"],
+        tag_all=fields["tag"] == "all",
+        group=group,
+        open=tuple(item["trace"] for item in fields["recordings"]),
+    )
+
+
+def _ignored(item: dict[str, Any]) -> Ignored:
+    query = item["query"]
+    return Ignored(
+        re.compile(item["call"]),
+        None if query is None else tuple(re.compile(pattern) for pattern in query),
+    )
+
+
+def own_settings() -> Settings:
+    """What holds where there is no `capture.json`: the defaults, and a key of this process's own."""
+    key = os.urandom(32)
+    return Settings(key, True, Redactor(key), (), (), (), 64 * 1024, 1024**3, True, None, ())
+
+
+class Recorder:
+    """What one process knows of recordings, and its spool. Capture points share the one in `recorder`."""
+
+    def __init__(self, directory: str | None = None, *, say: Callable[[str], None] | None = None) -> None:
+        self.service: str | None = None  # given in code
+        self.application: str | None = None  # what the server was told to load
+        self.on_purpose = False  # installed in code: a recording of the process's own where there is no other
+        self.untied = self.ignored = self.dropped = 0
+        self.numbers = itertools.count(1)
+        self._directory = directory
+        self._say = say or _say
+        self._said: set[str] = set()
+        self._stamp: object = ""
+        self._settings = own_settings()
+        self._spool: spool.Spool | None = None
+        self._own_trace: tuple[int, str] | None = None
+        self._opened: list[str] = []
+        self._name: str | None = None
+        self._near: dict[str, bool] = {}
+        self._callees: dict[str, str] = {}
+        self._why: str | None = None
+        self._counts_said = 0.0
+        self._host = spool.hostname()
+
+    @property
+    def directory(self) -> str:
+        """requestshook's folder, found once: a daemon changes its working directory."""
+        if self._directory is None:
+            self._directory = folder()
+        return self._directory
+
+    def settings(self) -> Settings:
+        """The settings as they are now: one `stat`, and a read only where the file changed."""
+        try:
+            found = os.stat(os.path.join(self.directory, "capture.json"))
+            stamp: object = (found.st_mtime_ns, found.st_ino, found.st_size)
+        except OSError as error:
+            stamp = error.errno
+        if stamp != self._stamp:
+            self._reload(stamp)
+        return self._settings
+
+    def _reload(self, stamp: object) -> None:
+        self._stamp = stamp
+        self._near.clear()
+        self._callees.clear()
+        try:
+            with open(os.path.join(self.directory, "capture.json"), "rb") as file:
+                self._settings = read_settings(file.read())
+        except FileNotFoundError:
+            pass
+        except Exception as error:
+            self.fault(f"capture.json cannot be read ({error!r}); the defaults hold, redaction is on")
+        if self._spool is not None:
+            self._spool.maximum, self._spool.group = self._settings.maximum, self._settings.group
+
+    def name(self) -> str:
+        """What this process is called, worked out at its first call."""
+        if self.service is not None:
+            return self.service
+        if self._name is None:
+            self._name = tags.service_name(self.application) or tags.as_name(f"{self._host}-{os.getpid()}")
+        return self._name
+
+    def trace_for_call(self) -> str | None:
+        """The recording of a call that this process is about to make; None where it belongs to none."""
+        settings = self.settings()
+        served = serving.get()
+        if served is not None:
+            return served.trace
+        return self._trace_without_parent(settings)
+
+    def trace_for_inbound(self, trace: str | None) -> str | None:
+        """The recording of a call that came in with this trace id, which is believed only where the key made it."""
+        settings = self.settings()
+        if tags.is_own_trace(trace, settings.key):
+            return trace
+        return self._trace_without_parent(settings)
+
+    def _trace_without_parent(self, settings: Settings) -> str | None:
+        trace = _in_context.get() or (self._opened[-1] if self._opened else None)
+        if trace is None:
+            trace = tags.valid_id(os.environ.get("REQUESTSHOOK_TRACE"))
+        if trace is None and settings.open:
+            trace = settings.open[-1]
+        if trace is None and self.on_purpose:
+            trace = self._process_trace(settings)
+        return trace
+
+    def _process_trace(self, settings: Settings) -> str:
+        if self._own_trace is None or self._own_trace[0] != os.getpid():
+            self._own_trace = (os.getpid(), tags.new_trace_id(settings.key))
+            self.emit(
+                events.Recording(time.time(), self._own_trace[1], self.name(), tuple(getattr(sys, "argv", ()) or ()))
+            )
+        return self._own_trace[1]
+
+    @contextmanager
+    def record(self, name: str) -> Iterator[str]:
+        """Open a recording of this process for as long as the block runs; gives the trace's id."""
+        trace = tags.new_trace_id(self.settings().key)
+        self.emit(events.Recording(time.time(), trace, name, tuple(getattr(sys, "argv", ()) or ())))
+        token = _in_context.set(trace)
+        self._opened.append(trace)
+        status = 1
+        try:
+            yield trace
+            status = 0
+        finally:
+            self._opened.remove(trace)
+            with suppress(ValueError):  # a generator may end in another context
+                _in_context.reset(token)
+            self.emit(events.Recorded(time.time(), trace, status))
+
+    def may_tag(self, url: str) -> bool:
+        """Whether the first two tags may go to this URL."""
+        return self._settings.tag_all or self.is_known(url)
+
+    def is_known(self, url: str) -> bool:
+        """Whether the URL is of a host of `services:`, loopback, a private address or a name without a dot."""
+        host = addresses.host_of(url)
+        known = self._near.get(host)
+        if known is None:
+            known = addresses.is_near(host) or any(
+                addresses.host_of(base) == host for _, base in self._settings.services
+            )
+            if len(self._near) < 10_000:
+                self._near[host] = known
+        return known
+
+    def is_ignored(self, caller: str, callee: str | None, method: str, url: str) -> bool:
+        """Whether `ignore` names the call; an ignored call is tagged and passed on, not recorded."""
+        ignore = self._settings.ignore
+        if not ignore:
+            return False
+        path, query = addresses.split_target(url)
+        if callee is None:
+            callee = addresses.callee_of(url, self._settings.services) or addresses.authority(url)
+        call = "\n".join((caller, callee, method, addresses.canonical_path(path)))
+        found = any(item.call.fullmatch(call) and _has_query(item.query, query) for item in ignore)
+        if found:
+            self.ignored += 1
+            self._say_counts()
+        return found
+
+    def client_name(self, user_agent: str) -> str | None:
+        """Who sends this User-Agent: `clients:`, else its product name."""
+        for name, pattern in self._settings.clients:
+            if pattern.fullmatch(user_agent):
+                return name
+        return tags.product(user_agent)
+
+    def emit(self, event: events.Event, headers: events.Headers = ()) -> None:
+        """Redact the event and append it to the spool. `headers` are those of the message whose body it ends."""
+        try:
+            self._write(events.to_line(self._settings.redactor.event(event, headers)))
+        except spool.Full:
+            self.dropped += 1
+            self.fault(f"this process has written its {self._settings.maximum} bytes (capture: max); no more is kept")
+        except Exception as error:
+            self.dropped += 1
+            self.fault(f"cannot record: {error}")
+
+    def _write(self, line: bytes) -> None:
+        if self._spool is None:
+            settings = self._settings
+            self._spool = spool.Spool(
+                os.path.join(self.directory, "spool"),
+                self._first_line,
+                maximum=settings.maximum,
+                group=settings.group,
+            )
+        self._spool.write(line)
+
+    def _first_line(self) -> bytes:
+        program = self.service or self._name or tags.service_name(self.application) or ""
+        return events.to_line(
+            events.Process(
+                time.time(),
+                self._host,
+                os.getpid(),
+                tags.valid_id(os.environ.get("REQUESTSHOOK_TRACE")),
+                program,
+                _versions(),
+                "random" if self._settings.key_is_own else "store",
+            )
+        )
+
+    def announce(self) -> None:
+        """Write this process's first line now, where `run` waits for a sign of life."""
+        if tags.valid_id(os.environ.get("REQUESTSHOOK_TRACE")):
+            self.settings()
+            with _swallowed(self):
+                self._write(b"\n")
+
+    def count_untied(self) -> None:
+        """One more call that belongs to no recording."""
+        self.untied += 1
+        self._say_counts()
+
+    def _say_counts(self) -> None:
+        now = time.time()
+        if now - self._counts_said < _SAY_COUNTS_EVERY:
+            return
+        self._counts_said = now
+        with _swallowed(self):
+            self._write(
+                events.to_line(
+                    events.Count(now, self._host, os.getpid(), self.untied, self.ignored, self.dropped, self._why)
+                )
+            )
+
+    def fault(self, what: str) -> None:
+        """Say a fault of ours on standard error, once for each kind of it."""
+        self._why = what
+        kind = what[:40]
+        if kind in self._said or len(self._said) > 20:
+            return
+        self._said.add(kind)
+        self._say(f"requestshook: {what}")
+
+    def origin(self, view: str, id: str, trace: str) -> events.Origin:
+        """The origin of a new exchange's lines."""
+        return events.Origin(view, id, trace, self._host, os.getpid(), next(self.numbers))
+
+
+@contextmanager
+def _swallowed(recorder: Recorder) -> Iterator[None]:
+    try:
+        yield
+    except spool.Full:
+        recorder.dropped += 1
+    except Exception as error:
+        recorder.dropped += 1
+        recorder.fault(f"cannot record: {error}")
+
+
+def _has_query(patterns: tuple[re.Pattern[str], ...] | None, query: str) -> bool:
+    if patterns is None:
+        return True
+    if not patterns:
+        return query == ""
+    pairs = query.split("&")
+    return all(any(pattern.fullmatch(pair) for pair in pairs) for pattern in patterns)
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    from requestshook import __version__
+
+    found = [("requestshook", __version__), ("python", "%d.%d.%d" % sys.version_info[:3])]
+    for name in ("requests", "urllib3", "gunicorn", "eventlet", "mitmproxy"):
+        version = getattr(sys.modules.get(name), "__version__", None)
+        if isinstance(version, str):
+            found.append((name, version))
+    return tuple(found)
+
+
+def _say(text: str) -> None:
+    with suppress(Exception):
+        os.write(2, (text + "\n").encode("utf-8", "backslashreplace"))
+
+
+recorder = Recorder()
