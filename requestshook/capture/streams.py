@@ -1,0 +1,48 @@
+"""What capture points share of a body that passes by: its head is kept, all of it counted, nothing read ahead."""
+
+from __future__ import annotations
+
+from requestshook.events import Body
+
+
+class Head:
+    """Keeps the first `limit` octets of what it is given and counts all of them."""
+
+    __slots__ = ("_kept", "_room", "size")
+
+    def __init__(self, limit: int) -> None:
+        self._kept: list[bytes] = []
+        self._room = limit
+        self.size = 0
+
+    def add(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Take note of a chunk that has passed. What is kept of it is a copy, or the same immutable bytes."""
+        if type(chunk) is not bytes:
+            self._add_view(memoryview(chunk))
+            return
+        size = len(chunk)
+        self.size += size
+        if self._room:
+            if size > self._room:
+                chunk, size = chunk[: self._room], self._room
+            self._kept.append(chunk)
+            self._room -= size
+
+    def _add_view(self, view: memoryview) -> None:
+        self.size += view.nbytes
+        if self._room:
+            kept = view.cast("B")[: self._room].tobytes()
+            self._kept.append(kept)
+            self._room -= len(kept)
+
+    @property
+    def data(self) -> bytes:
+        """What was kept."""
+        if len(self._kept) > 1:
+            self._kept = [b"".join(self._kept)]
+        return self._kept[0] if self._kept else b""
+
+    def body(self) -> Body:
+        """What has passed so far."""
+        data = self.data
+        return Body(data, self.size, self.size > len(data))
