@@ -8,7 +8,9 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 _IPV4 = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_PLAIN_PATH = re.compile(r'[!"$&->@-~]*')
 _SEGMENT_SAFE = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in "/%?#")
+_QUERY_SAFE = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in "%#&=+*{@?")
 
 
 def host_of(url: str) -> str:
@@ -64,7 +66,7 @@ def canonical_path(path: str) -> str:
 
     `%2F` stays, `%41` becomes `A`, a character beyond ASCII becomes its UTF-8 escapes.
     """
-    if "%" not in path and path.isascii() and " " not in path:
+    if _PLAIN_PATH.fullmatch(path):
         return path
     return "/".join(canonical_segment(segment) for segment in path.split("/"))
 
@@ -73,6 +75,22 @@ def canonical_segment(segment: str) -> str:
     """One segment with one spelling."""
     octets = unquote_to_bytes(segment.encode("utf-8", "surrogatepass"))
     return quote_from_bytes(octets, safe=_SEGMENT_SAFE)
+
+
+def canonical_pairs(query: str) -> list[str]:
+    """The pairs of a query, each with one spelling: `key=value`, a `+` is a space, an absent value is empty."""
+    return [canonical_pair(*pair.partition("=")[::2]) for pair in query.split("&") if pair]
+
+
+def canonical_pair(key: str, value: str) -> str:
+    """One pair of a query with one spelling."""
+    return f"{canonical_part(key)}={canonical_part(value)}"
+
+
+def canonical_part(text: str) -> str:
+    """A key or a value of a query with one spelling."""
+    octets = unquote_to_bytes(text.replace("+", " ").encode("utf-8", "surrogatepass"))
+    return quote_from_bytes(octets, safe=_QUERY_SAFE)
 
 
 def split_target(url: str) -> tuple[str, str]:

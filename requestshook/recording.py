@@ -41,7 +41,25 @@ class Ignored(NamedTuple):
     """A compiled selector: `requestshook.selectors` makes it, docs/selectors.md says what it means."""
 
     call: re.Pattern[str]  # over caller, callee, method and canonical path, one a line
-    query: tuple[re.Pattern[str], ...] | None  # each matches one `key=value`; () is an empty query; None: any
+    query: tuple[re.Pattern[str], ...] | None  # each over one canonical pair; () is an empty query; None: any
+
+    def matches(self, call: str, query: str) -> bool:
+        """Whether the selector names the call (`call_text` of it) with this query."""
+        return self.call.fullmatch(call) is not None and _has_query(self.query, query)
+
+
+def call_text(caller: str, callee: str, method: str, path: str) -> str:
+    """What a compiled selector reads: caller, callee, method and canonical path, one a line."""
+    return "\n".join((caller, callee, method, addresses.canonical_path(path)))
+
+
+def read_ignored(item: dict[str, Any]) -> Ignored:
+    """A selector as `capture.json` holds it."""
+    query = item["query"]
+    return Ignored(
+        re.compile(item["call"]),
+        None if query is None else tuple(re.compile(pattern) for pattern in query),
+    )
 
 
 class Settings(NamedTuple):
@@ -101,20 +119,12 @@ def read_settings(text: str | bytes) -> Settings:
         ),
         services=tuple((name, base) for name, base in fields["services"]),
         clients=tuple((name, re.compile(pattern)) for name, pattern in fields["clients"]),
-        ignore=tuple(_ignored(item) for item in fields["ignore"]),
+        ignore=tuple(read_ignored(item) for item in fields["ignore"]),
         body_limit=fields["body_limit"],
         maximum=fields["max"],
         tag_all=fields["tag"] == "all",
         group=group,
         open=tuple(item["trace"] for item in fields["recordings"]),
-    )
-
-
-def _ignored(item: dict[str, Any]) -> Ignored:
-    query = item["query"]
-    return Ignored(
-        re.compile(item["call"]),
-        None if query is None else tuple(re.compile(pattern) for pattern in query),
     )
 
 
@@ -154,6 +164,11 @@ class Recorder:
         if self._directory is None:
             self._directory = folder()
         return self._directory
+
+    @property
+    def body_limit(self) -> int:
+        """How many octets of a body are kept."""
+        return self._settings.body_limit
 
     def settings(self) -> Settings:
         """The settings as they are now: one `stat`, and a read only where the file changed."""
@@ -262,8 +277,8 @@ class Recorder:
         path, query = addresses.split_target(url)
         if callee is None:
             callee = addresses.callee_of(url, self._settings.services) or addresses.authority(url)
-        call = "\n".join((caller, callee, method, addresses.canonical_path(path)))
-        found = any(item.call.fullmatch(call) and _has_query(item.query, query) for item in ignore)
+        call = call_text(caller, callee, method, path)
+        found = any(item.matches(call, query) for item in ignore)
         if found:
             self.ignored += 1
             self._say_counts()
@@ -366,14 +381,14 @@ def _has_query(patterns: tuple[re.Pattern[str], ...] | None, query: str) -> bool
         return True
     if not patterns:
         return query == ""
-    pairs = query.split("&")
+    pairs = addresses.canonical_pairs(query)
     return all(any(pattern.fullmatch(pair) for pair in pairs) for pattern in patterns)
 
 
 def _versions() -> tuple[tuple[str, str], ...]:
     from requestshook import __version__
 
-    found = [("requestshook", __version__), ("python", "%d.%d.%d" % sys.version_info[:3])]
+    found = [("requestshook", __version__), ("python", ".".join(map(str, sys.version_info[:3])))]
     for name in ("requests", "urllib3", "gunicorn", "eventlet", "mitmproxy"):
         version = getattr(sys.modules.get(name), "__version__", None)
         if isinstance(version, str):
