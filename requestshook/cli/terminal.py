@@ -1,0 +1,173 @@
+"""What a person sees: captured text made harmless, tables, colours and hints where the output is a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_CONTROL_IN_CELL = re.compile(_CONTROL.pattern[:-1] + "\t\n]")
+_GAP = "  "
+_LEAST = 12  # columns that a shrinking column keeps
+
+
+class Cell(NamedTuple):
+    """Text of a table with its style, in rich's words."""
+
+    text: str
+    style: str = ""
+
+
+class Column(NamedTuple):
+    """A column of a table; one that shrinks gives way in its middle where the terminal is narrow."""
+
+    heading: str
+    right: bool = False
+    shrinks: bool = False
+
+
+def clean(text: str) -> str:
+    """Text that cannot steer a terminal: control characters become their pictures, `\\n` and `\\t` stay."""
+    return _CONTROL.sub(_picture, text.replace("\r\n", "\n"))
+
+
+def clean_cell(text: str) -> str:
+    """The same for text that has to stay on its line."""
+    return _CONTROL_IN_CELL.sub(_picture, text)
+
+
+def _picture(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else "�"
+
+
+def on_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+def columns() -> int | None:
+    """How wide the terminal is; None where the output goes elsewhere, and lines may be as long as they are."""
+    return shutil.get_terminal_size().columns if on_terminal() else None
+
+
+def console(*, error: bool = False) -> Console:
+    """A console of rich's that neither wraps, nor reads markup, nor colours what nobody asked it to."""
+    from rich.console import Console
+
+    return Console(stderr=error, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def say(text: str = "", style: str = "") -> None:
+    """Print text, captured or ours, with its style where the output is a terminal."""
+    text = clean(text)
+    if style and on_terminal():
+        console().print(text, style=style)
+    else:
+        print(text)
+
+
+def say_next(command: str) -> None:
+    """The next command to try, on a terminal only."""
+    if on_terminal():
+        say(f"next: {command}", "dim")
+
+
+def note(text: str) -> None:
+    """Something to know, on standard error, so that it never mixes with what a program reads."""
+    print(f"requestshook: {clean_cell(text)}", file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """A value as JSON for a program to read: ASCII only, so that no byte of it can steer a terminal."""
+    print(json.dumps(value, indent=2))
+
+
+def print_table(heads: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
+    """Print a table, as wide as the terminal, or as it needs to be where the output goes elsewhere."""
+    lines = layout(heads, rows, columns())
+    if not on_terminal():
+        for line in lines:
+            print("".join(cell.text for cell in line).rstrip())
+        return
+    from rich.text import Text
+
+    screen = console()
+    for line in lines:
+        screen.print(Text.assemble(*((cell.text, cell.style) for cell in line)), overflow="crop", no_wrap=True)
+
+
+def layout(heads: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int | None) -> list[list[Cell]]:
+    """The lines of a table, each a list of cells of equal widths; without any row there is no line at all."""
+    body = [[Cell(clean_cell(text), style) for text, style in row] for row in rows]
+    if not body:
+        return []
+    lines = [[Cell(head.heading, "bold") for head in heads], *body]
+    widths = [max(breadth(line[i].text) for line in lines) for i in range(len(heads))]
+    _shrink(heads, widths, width)
+    return [_padded(heads, widths, line) for line in lines]
+
+
+def _shrink(heads: Sequence[Column], widths: list[int], width: int | None) -> None:
+    """Take what does not fit from the widest column that may shrink, again and again."""
+    if width is None:
+        return
+    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
+    giving = [i for i, head in enumerate(heads) if head.shrinks]
+    while excess > 0 and any(widths[i] > _LEAST for i in giving):
+        widest = max(giving, key=lambda i: widths[i])
+        widths[widest] -= 1
+        excess -= 1
+
+
+def _padded(heads: Sequence[Column], widths: Sequence[int], line: Sequence[Cell]) -> list[Cell]:
+    padded = []
+    for i, (head, wide, cell) in enumerate(zip(heads, widths, line)):
+        text = shorten(cell.text, wide)
+        space = " " * (wide - breadth(text))
+        text = space + text if head.right else text + space
+        padded.append(Cell(text + (_GAP if i < len(heads) - 1 else ""), cell.style))
+    return padded
+
+
+def breadth(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(_character_breadth(character) for character in text)
+
+
+def _character_breadth(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def shorten(text: str, width: int) -> str:
+    """The text within a width: of what is too long, the middle becomes `…`, because paths differ at their ends."""
+    if breadth(text) <= width:
+        return text
+    if width < 1:
+        return ""
+    tail = _fitting(reversed(text), (width - 1) // 2)[::-1]
+    return _fitting(text, width - 1 - breadth(tail)) + "…" + tail
+
+
+def _fitting(text: Iterable[str], width: int) -> str:
+    kept = []
+    for character in text:
+        width -= _character_breadth(character)
+        if width < 0:
+            break
+        kept.append(character)
+    return "".join(kept)

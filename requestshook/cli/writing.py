@@ -1,0 +1,53 @@
+"""The one place that writes files: whole or not at all, and never outside the folder that was asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Iterable
+from contextlib import suppress
+
+_MOST_OCTETS = 180  # of 255 that a file name may have: the ending and the temporary mark need theirs
+_NOT_IN_NAMES = re.compile(r"[^\w.+@-]+")
+
+
+def slug(name: str) -> str:
+    """A recording's name as a file name without ending: letters of any script stay, what makes a path goes."""
+    text = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode("utf-8"))
+    text = _NOT_IN_NAMES.sub("-", text).strip(".-")
+    text = text.encode()[:_MOST_OCTETS].decode("utf-8", "ignore").rstrip(".-")
+    return text or "recording"
+
+
+def write(path: str, chunks: Iterable[str]) -> None:
+    """Write a file under a temporary name and rename it, so that nobody ever sees half of it; makes its folder."""
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
+    try:
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            for chunk in chunks:
+                file.write(chunk)
+        os.chmod(temporary, _mode(path))
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def create(path: str, text: str) -> None:
+    """Write a new file; raises FileExistsError where there is one."""
+    with open(path, "x", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+def _mode(path: str) -> int:
+    """What the file had, else what the umask leaves."""
+    with suppress(OSError):
+        return os.stat(path).st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
