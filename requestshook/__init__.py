@@ -24,14 +24,14 @@ def install(service: str | None = None, *, record: str = "always") -> None:
     a recording is open or a recorded call is being served; else the process opens a recording of its own at its
     first call. Installing twice is installing once.
     """
-    from requestshook.capture import requests as capture
+    import requestshook.capture.requests as capture
 
     capture.install(service, record=record)
 
 
 def hook(session: Session, service: str | None = None) -> Session:
     """Record the calls of one `requests.Session` only; gives the session back."""
-    from requestshook.capture import requests as capture
+    import requestshook.capture.requests as capture
 
     capture.hook(session, service)
     return session
@@ -42,13 +42,13 @@ def record(name: str) -> AbstractContextManager[str]:
 
     Installs the hook where it is not installed yet, and takes it off again.
     """
-    from requestshook.capture import requests as capture
+    import requestshook.capture.requests as capture
 
     return capture.record(name)
 
 
 def uninstall() -> None:
     """Take the hook off: what is still ours is restored, what others have wrapped since is switched off."""
-    from requestshook.capture import requests as capture
+    import requestshook.capture.requests as capture
 
     capture.uninstall()

@@ -175,11 +175,12 @@ def from_line(line: bytes | str) -> Event:
     if parse is None:
         raise EventError(f"unknown event {kind!r}"[:100])
     try:
-        return parse(fields)
+        event: Event = parse(fields)
     except KeyError as error:
         raise EventError(f"{kind} without {error}") from None
     except (TypeError, ValueError, AttributeError) as error:
         raise EventError(f"{kind}: {error}") from None
+    return event
 
 
 def _body_fields(body: Body | None) -> dict[str, Any] | None:

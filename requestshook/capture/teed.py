@@ -1,0 +1,162 @@
+"""A response whose body is seen as the program reads it: its class becomes a subclass of itself.
+
+A proxy around the response or its file would change what it is (isinstance, finalisation, readinto, the state of
+the pool); an attribute of the instance would make a cycle that delays the return of its connection. The subclass
+carries the original's name, and each of its methods does what the original does, then looks.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from requestshook.capture.exchange import Exchange, describe_end
+from requestshook.events import CLOSED, COMPLETE, Body, Headers
+
+_SEEN = ("_raw_read", "_fp_read", "_handle_chunk", "read_chunked", "close")
+_VERSIONS = {9: "HTTP/0.9", 10: "HTTP/1.0", 11: "HTTP/1.1", 20: "HTTP/2"}
+
+
+def see_body(exchange: Exchange, response: Any) -> None:
+    """Tell the exchange what came back, and let it see the body of a urllib3 response."""
+    headers = _headers(response)
+    version = _VERSIONS.get(getattr(response, "version", 11), "HTTP/1.1")
+    remaining = getattr(response, "length_remaining", None)
+    body: Body | None = None
+    teed = _teed(type(response))
+    if remaining == 0:
+        body = Body("", 0)
+    elif teed is None:
+        body = Body(None, remaining or 0, why=f"a {type(response).__name__} of {type(response).__module__}")
+    exchange.answered(response.status, response.reason or "", version, headers, body=body)
+    if body is None and teed is not None:
+        response._requestshook = exchange
+        response.__class__ = teed
+
+
+def _headers(response: Any) -> Headers:
+    message = getattr(getattr(response, "_original_response", None), "msg", None)
+    source = message if message is not None else response.headers
+    return tuple((str(name), str(value)) for name, value in source.items())
+
+
+_subclasses: dict[type, type | None] = {}
+
+
+def _teed(original: type) -> type | None:
+    """The subclass that sees; None for a class that does not read as urllib3 2 does."""
+    if original not in _subclasses:
+        _subclasses[original] = _subclass(original)
+    return _subclasses[original]
+
+
+def _subclass(original: Any) -> type | None:
+    if not all(callable(getattr(original, name, None)) for name in _SEEN):
+        return None
+    namespace = {
+        "__module__": original.__module__,
+        "__qualname__": original.__qualname__,
+        "__doc__": original.__doc__,
+        "_raw_read": _raw_read(original),
+        "_fp_read": _fp_read(original),
+        "_handle_chunk": _handle_chunk(original),
+        "read_chunked": _read_chunked(original),
+        "close": _close(original),
+    }
+    return type(original.__name__, (original,), namespace)
+
+
+def _raw_read(original: Any) -> Any:
+    read = original._raw_read
+
+    @functools.wraps(read)
+    def _raw_read(self: Any, amt: int | None = None, **keywords: Any) -> Any:
+        try:
+            data = read(self, amt, **keywords)
+        except BaseException as error:
+            self._requestshook.ended(describe_end(error))
+            raise
+        if self.length_remaining == 0 or (amt is None and not keywords) or (amt != 0 and not data) or _is_closed(self):
+            self._requestshook.ended(COMPLETE)
+        return data
+
+    return _raw_read
+
+
+def _fp_read(original: Any) -> Any:
+    read = original._fp_read
+
+    @functools.wraps(read)
+    def _fp_read(self: Any, amt: int | None = None, **keywords: Any) -> Any:
+        try:
+            data = read(self, amt, **keywords)
+        except Exception as error:
+            self._requestshook.received(_partial(error))
+            raise
+        self._requestshook.received(data)
+        return data
+
+    return _fp_read
+
+
+def _handle_chunk(original: Any) -> Any:
+    handle = original._handle_chunk
+
+    @functools.wraps(handle)
+    def _handle_chunk(self: Any, amt: int | None) -> Any:
+        try:
+            chunk = handle(self, amt)
+        except Exception as error:
+            self._requestshook.received(_partial(error))
+            raise
+        self._requestshook.received(chunk)
+        return chunk
+
+    return _handle_chunk
+
+
+def _partial(error: Exception) -> bytes:
+    """What `http.client.IncompleteRead` had read when the body broke off."""
+    partial = getattr(error, "partial", b"")
+    return partial if isinstance(partial, bytes) else b""
+
+
+def _read_chunked(original: Any) -> Any:
+    read = original.read_chunked
+
+    @functools.wraps(read)
+    def read_chunked(self: Any, *arguments: Any, **keywords: Any) -> Iterator[bytes]:
+        try:
+            yield from read(self, *arguments, **keywords)
+        except GeneratorExit:
+            if _is_closed(self):
+                self._requestshook.ended(CLOSED)
+            raise
+        except BaseException as error:
+            self._requestshook.ended(describe_end(error))
+            raise
+        if _is_closed(self):
+            self._requestshook.ended(COMPLETE)
+
+    return read_chunked
+
+
+def _close(original: Any) -> Any:
+    close = original.close
+
+    @functools.wraps(close)
+    def _close(self: Any) -> None:
+        try:
+            close(self)
+        finally:
+            exchange = self.__dict__.get("_requestshook")
+            if exchange is not None:
+                exchange.ended(CLOSED)
+
+    return _close
+
+
+def _is_closed(response: Any) -> bool:
+    inner = getattr(response, "_original_response", None)
+    return inner is not None and inner.isclosed()
