@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import time
 
-import click
-
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
 _AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _AGE = re.compile(r"(\d{1,9})\s*([smhdw])")
@@ -48,13 +46,9 @@ def ago(at: float, now: float) -> str:
     return f"{duration(round(now - at))} ago" if now - at >= 1 else "just now"
 
 
-class Age(click.ParamType):
-    """`30d`: a number with s, m, h, d or w; gives seconds."""
-
-    name = "age"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        found = _AGE.fullmatch(str(value).strip().lower())
-        if found is None:
-            self.fail(f"{value!r} is not an age: a number with s, m, h, d or w, as in 30d", param, ctx)
-        return float(int(found[1]) * _AGES[found[2]])
+def seconds(age: str) -> float:
+    """The seconds of an age as `30d`: a number with s, m, h, d or w; raises ValueError where it is none."""
+    found = _AGE.fullmatch(age.strip().lower())
+    if found is None:
+        raise ValueError(f"{age!r} is not an age: a number with s, m, h, d or w, as in 30d")
+    return float(int(found[1]) * _AGES[found[2]])

@@ -110,7 +110,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(cls=Lazy, context_settings=CONTEXT, invoke_without_command=True)
+@click.group(cls=Lazy, context_settings=CONTEXT, invoke_without_command=True, subcommand_metavar="COMMAND [ARGS]...")
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
 )
