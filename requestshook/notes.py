@@ -1,0 +1,128 @@
+"""What authors say of pages and calls, in `requestshook.yaml` and in annotation files: values and their checks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from requestshook.positions import Value
+from requestshook.selectors import Selector
+from requestshook.words import WORDS
+
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_ANY = Selector.parse("* * **")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How pages look; an annotation file may say it anew for its own page."""
+
+    view: str | None = None  # client, wire or server; None: the innermost that saw the call
+    hide_headers: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)  # words.WORDS in the author's language
+    anchors: bool = True
+    variables: str = "overview"  # or "everywhere": in headings and titles too
+    pairs: bool = False
+    open: str | None = None  # "highlighted": the tab with a highlight
+
+
+class Highlight(NamedTuple):
+    """What of a message is marked."""
+
+    value: str  # a header's name, a JSON path, `?name` or line numbers; where `is_text`, what lines contain
+    is_text: bool
+    line: int  # of the file
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What is said about a message."""
+
+    text: str | None = None
+    highlight: tuple[Highlight, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """API documentation of a call."""
+
+    call: Selector
+    title: str
+    url: str
+    request: Notes = field(default_factory=Notes)
+    response: Notes = field(default_factory=Notes)
+    line: int = 0
+
+
+def read_page(value: Value, page: Page) -> Page:
+    """The page's settings with those that a `page:` mapping gives."""
+    fields = value.fields(("view", "hide_headers", "labels", "anchors", "variables", "pairs", "open"))
+    found: dict[str, Any] = {}
+    if "view" in fields:
+        found["view"] = fields["view"].choice(("client", "wire", "server"))
+    if "hide_headers" in fields:
+        found["hide_headers"] = tuple(read_header_names(fields["hide_headers"]))
+    if "labels" in fields:
+        labels = fields["labels"].fields(WORDS)
+        found["labels"] = {**page.labels, **{key: label.text() for key, label in labels.items()}}
+    for key in ("anchors", "pairs"):
+        if key in fields:
+            found[key] = fields[key].switch()
+    if "variables" in fields:
+        found["variables"] = fields["variables"].choice(("overview", "everywhere"))
+    if "open" in fields:
+        found["open"] = None if fields["open"].is_off else fields["open"].choice(("highlighted", "off"))
+    return replace(page, **found)
+
+
+def read_header_names(value: Value) -> Iterator[str]:
+    """A list of header names."""
+    for item in value.items("a list of header names"):
+        name = item.filled("a header's name")
+        if name and not _HEADER.fullmatch(name):
+            item.fault(f"expected a header's name, found {name!r}")
+        yield name
+
+
+def read_selector(value: Value) -> Selector:
+    """A selector; a fault points at its character."""
+    return value.parse(Selector.parse, _ANY, "a selector")
+
+
+def read_reference(value: Value) -> Reference:
+    """One entry of `references:`."""
+    fields = value.fields(("call", "title", "url", "request", "response"), required=("call", "title", "url"))
+    return Reference(
+        read_selector(fields["call"]) if "call" in fields else _ANY,
+        fields["title"].filled("a title") if "title" in fields else "",
+        fields["url"].parse(_link, "") if "url" in fields else "",
+        _notes(fields["request"]) if "request" in fields else Notes(),
+        _notes(fields["response"]) if "response" in fields else Notes(),
+        value.line,
+    )
+
+
+def _link(text: str) -> str:
+    if not text.strip() or urlsplit(text).scheme.lower() not in ("http", "https", ""):
+        raise ValueError(f"expected an address that begins with https:// or http://, found {text!r}")
+    return text
+
+
+def _notes(value: Value) -> Notes:
+    fields = value.fields(("text", "highlight"))
+    highlights = fields["highlight"].items("a list of highlights") if "highlight" in fields else []
+    return Notes(
+        fields["text"].text() if "text" in fields else None,
+        tuple(read_highlight(item) for item in highlights),
+    )
+
+
+def read_highlight(value: Value) -> Highlight:
+    """A header's name, a JSON path, `?name`, line numbers, or `{text: …}`."""
+    if value.scalar is not None:
+        return Highlight(value.filled("a highlight"), False, value.line)
+    fields = value.fields(("text",), required=("text",))
+    return Highlight(fields["text"].filled() if "text" in fields else "", True, value.line)
