@@ -124,7 +124,7 @@ def read_settings(text: str | bytes) -> Settings:
         maximum=fields["max"],
         tag_all=fields["tag"] == "all",
         group=group,
-        open=tuple(item["trace"] for item in fields["recordings"]),
+        open=tuple(item["trace"] for item in fields["recordings"] if item.get("all", True)),
     )
 
 
