@@ -29,15 +29,17 @@ def rows(trace: Trace) -> Iterator[tuple[Cell, ...]]:
         del callers[call.depth + 1 :]
         implied = len(callers) > call.depth and callers[call.depth] == call.caller
         callers.append(call.callee)
-        yield _row(call, implied)
+        yield row(call, implied=implied)
 
 
-def _row(call: Call, implied: bool) -> tuple[Cell, ...]:
+def row(call: Call, *, implied: bool = False, nested: bool = True) -> tuple[Cell, ...]:
+    """The row of one call; `implied` leaves its caller out, `nested` draws how deep it lies."""
     names = call.callee if implied else f"{call.caller} → {call.callee}"
+    branch = "│ " * call.depth + "└ " if nested else ""
     mark = INFERRED if call.inferred else ""
     return (
         Cell(steps(call), "dim"),
-        Cell("│ " * call.depth + "└ " + mark + names),
+        Cell(branch + mark + names),
         Cell(f"{call.method} {call.target}"),
         Cell(status(call), status_style(call)),
         Cell(figures.duration(None if call.answered is None else call.answered - call.started)),

@@ -1,0 +1,169 @@
+"""What a command that reads begins with: configuration, store, whatever the spool holds, and the recording meant."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from requestshook.cli import figures, terminal
+from requestshook.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+    from rich.progress import Progress
+
+    from requestshook.collect import Collected
+    from requestshook.config import Config
+    from requestshook.store import Store, Summary, Unread
+    from requestshook.trace import Trace
+
+NOTHING_YET = "there is no recording yet: record one with `requestshook run -- COMMAND`"
+_PATIENCE = 0.5  # seconds without a sign of life
+_NAMED = 3  # faults that are told one by one
+
+
+class Opened(NamedTuple):
+    """The configuration and its store, with all that services have written until now."""
+
+    config: Config
+    store: Store
+
+
+@contextmanager
+def reading() -> Iterator[Opened]:
+    """The store, after a collection; raises NotFoundError where nothing was ever recorded, and makes no store then."""
+    from requestshook.config import load
+    from requestshook.store import open_store
+
+    config = load()
+    spool = os.path.join(config.folder, "spool")
+    if not os.path.exists(spool) and not os.path.exists(config.store):
+        raise NotFoundError(NOTHING_YET)
+    with open_store(config.store) as store:
+        tell(gather(store, (), spool))
+        yield Opened(config, store)
+
+
+def gather(store: Store, sources: Sequence[str], spool: str) -> Collected:
+    """Collect, with a bar on a terminal where it takes long."""
+    from requestshook.collect import collect
+
+    with _Bar() as bar:
+        return collect(store, sources, spool, bar.advance)
+
+
+def tell(collected: Collected) -> None:
+    """Say what could not be read: each line of a file once, for it is known from then on."""
+    _tell_some([_unread(item) for item in collected.unread])
+    _tell_some(collected.problems)
+
+
+def _unread(item: Unread) -> str:
+    return f"{item.file}:{item.number}: this line is skipped: {item.reason}"
+
+
+def _tell_some(faults: Sequence[str]) -> None:
+    for fault in faults[:_NAMED]:
+        terminal.note(fault)
+    if len(faults) > _NAMED:
+        terminal.note(f"and {len(faults) - _NAMED} more like this; `requestshook status` lists them")
+
+
+class _Bar:
+    """A progress bar on standard error, from the moment on when somebody would wonder."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._shows = sys.stderr.isatty()
+        self._progress: Progress | None = None
+        self._task: Any = None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def advance(self, done: int, total: int) -> None:
+        """So many octets of all are read."""
+        if not self._shows or time.monotonic() - self._begun < _PATIENCE:
+            return
+        if self._progress is None:
+            from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._progress = Progress(
+                TextColumn("collecting"), BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn(),
+                console=terminal.console(error=True), transient=True,
+            )  # fmt: skip
+            self._task = self._progress.add_task("", total=total)
+            self._progress.start()
+        self._progress.update(self._task, completed=done, total=max(total, done))
+
+
+def find(store: Store, text: str | None) -> Summary:
+    """The recording that is meant; where several bear the name it is the newest, which is said."""
+    id = store.find(text)
+    summaries = store.traces()
+    found = next(summary for summary in summaries if summary.id == id)
+    namesakes = [s for s in summaries if s.name == text and s.id != id] if text is not None and text != id else []
+    if namesakes:
+        others = ", ".join(f"{s.id[:8]} of {figures.moment(s.started)}" for s in namesakes[:_NAMED])
+        more = f" and {len(namesakes) - _NAMED} more" if len(namesakes) > _NAMED else ""
+        newest = f"{id[:8]} of {figures.moment(found.started)}"
+        terminal.note(f"{len(namesakes) + 1} recordings are called {text!r}; taken is the newest, {newest}")
+        terminal.note(f"the others are {others}{more}")
+    return found
+
+
+def build(opened: Opened, id: str) -> Trace:
+    """The calls of a recording."""
+    from requestshook import trace
+
+    return trace.build(opened.store.events(id), opened.config.services)
+
+
+def title(summary: Summary, namesakes: Sequence[Summary]) -> str:
+    """What to type for a recording: its name, or the start of its id where its name means another."""
+    newest = next((s for s in namesakes if s.name == summary.name), summary)
+    return summary.name if newest.id == summary.id else summary.id[:8]
+
+
+class TraceName(click.ParamType):
+    """A recording by name, id or start of one; completes to what is in the store."""
+
+    name = "trace"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Names that begin so, the newest first, else ids; nothing where anything goes wrong."""
+        from click.shell_completion import CompletionItem
+
+        with suppress(Exception):
+            found: dict[str, str] = {}
+            for summary in _known():
+                for text in (summary.name, *((summary.id,) if incomplete else ())):
+                    if text.startswith(incomplete) and text == terminal.clean_cell(text):
+                        found.setdefault(text, f"{figures.moment(summary.started)}, {summary.calls} calls")
+            return [CompletionItem(text, help=help) for text, help in found.items()]
+        return []
+
+
+def _known() -> list[Summary]:
+    """What the store holds already: a completion neither collects nor makes a store."""
+    from requestshook.config import load
+    from requestshook.store import open_store
+
+    config = load()
+    if not os.path.exists(config.store):
+        return []
+    with open_store(config.store) as store:
+        return store.traces()
+
+
+TRACE = TraceName()
