@@ -200,7 +200,8 @@ class Served:
             return
         self._over = True
         if self._status is None:
-            self._fail("no response: start_response was not called")
+            if not any(name.lower() == "upgrade" for name, _ in self._request_headers):  # it has taken the socket
+                self._fail("no response: start_response was not called")
         elif not self._written and (end == COMPLETE or self._bodiless):
             self._write(self._body.body())
         else:

@@ -1,13 +1,14 @@
 """Puts the middleware around the application that a server loads, without an edit.
 
 `SERVERS` names the modules; each function takes its module just executed and replaces one thing in it. The import
-finder of `capture.startup` calls them. Doing it twice is doing it once.
+finder of `capture.startup` calls them. Doing it twice is doing it once, and nothing in here raises.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from requestshook import recording
 from requestshook.capture.wsgi import Middleware
 
+_MARK = "_requestshook"
 _COROUTINE = 0x80  # CO_COROUTINE of a code object's flags; `inspect` is too heavy to import
 
 
@@ -26,86 +28,88 @@ def wrap(application: Any) -> Any:
 
 
 def _is_asgi(application: Any) -> bool:
-    for function in (application, getattr(type(application), "__call__", None)):
-        flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
-        if flags & _COROUTINE:
-            return True
-    return False
+    call = next((vars(kind)["__call__"] for kind in type(application).__mro__ if "__call__" in vars(kind)), None)
+    flags = (getattr(getattr(function, "__code__", None), "co_flags", 0) for function in (application, call))
+    return any(found & _COROUTINE for found in flags)
+
+
+def _replace(owner: Any, name: str, around: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Replace a function by one around it, once; a server that has none like it is said and left alone."""
+    try:
+        original = getattr(owner, name)
+        if not hasattr(original, _MARK):
+            replacement = wraps(original)(around(original))
+            setattr(replacement, _MARK, True)
+            setattr(owner, name, replacement)
+    except Exception as error:
+        recording.recorder.fault(f"{getattr(owner, '__name__', owner)}: calls are not recorded ({error!r})")
 
 
 def patch_wsgiref(module: ModuleType) -> None:
     """`wsgiref.simple_server`: what WSGIServer.get_app gives to the handler. The server's `application` stays."""
-    server = module.WSGIServer
-    original = server.get_app
-    if hasattr(original, "__wrapped__"):
-        return
 
-    @wraps(original)
-    def get_app(self: Any) -> Any:
-        return _wrapped_once(self, original(self))
+    def around(original: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda self: _wrapped_once(self, original(self))
 
-    server.get_app = get_app
+    _replace(getattr(module, "WSGIServer", None), "get_app", around)
 
 
 def patch_gunicorn(module: ModuleType) -> None:
     """`gunicorn.app.base`: what BaseApplication.wsgi gives to a worker, which also tells the application's name."""
-    base = module.BaseApplication
-    original = base.wsgi
-    if hasattr(original, "__wrapped__"):
-        return
 
-    @wraps(original)
-    def wsgi(self: Any) -> Any:
-        application = original(self)
-        try:
-            if _is_asgi_worker(self):
-                return application
-            recording.recorder.application = recording.recorder.application or _gunicorn_name(self)
-        except Exception as error:
-            recording.recorder.fault(f"gunicorn: {error!r}")
-        return _wrapped_once(self, application)
+    def around(original: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda self: _of_gunicorn(self, original(self))
 
-    base.wsgi = wsgi
+    _replace(getattr(module, "BaseApplication", None), "wsgi", around)
 
 
-def _is_asgi_worker(application: Any) -> bool:
-    worker = application.cfg.settings["worker_class"].get()
+def _of_gunicorn(server: Any, application: Any) -> Any:
+    try:
+        if _is_asgi_worker(server):
+            return application
+        recording.recorder.application = recording.recorder.application or _gunicorn_name(server)
+    except Exception as error:
+        recording.recorder.fault(f"gunicorn: {error!r}")
+    return _wrapped_once(server, application)
+
+
+def _is_asgi_worker(server: Any) -> bool:
+    worker = server.cfg.settings["worker_class"].get()
     name = worker if isinstance(worker, str) else f"{worker.__module__}.{worker.__qualname__}"
     return "asgi" in name.lower() or "uvicorn" in name.lower()
 
 
-def _gunicorn_name(application: Any) -> str | None:
-    """What gunicorn was told to load: `glance.wsgi.api:application`, or the stem of a paste.deploy file."""
-    name = getattr(application, "app_uri", None)
-    if not isinstance(name, str):
-        return None
-    if application.cfg.paste is not None:
-        name = os.path.basename(name.partition("#")[0])
-    return name
+def _gunicorn_name(server: Any) -> str | None:
+    """What gunicorn was told to load: `glance.wsgi.api:application`, or a paste.deploy file's own name."""
+    name = getattr(server, "app_uri", None)
+    if isinstance(name, str):
+        return os.path.basename(name.partition("#")[0]) if server.cfg.paste is not None else name
+    return None
 
 
 def patch_eventlet(module: ModuleType) -> None:
     """`eventlet.wsgi`: the `site` that `server` is given."""
-    original: Callable[..., Any] = vars(module)["server"]
-    if hasattr(original, "__wrapped__"):
-        return
 
-    @wraps(original)
-    def server(*args: Any, **options: Any) -> Any:
-        if len(args) > 1:
-            args = (args[0], wrap(args[1]), *args[2:])
-        elif "site" in options:
-            options["site"] = wrap(options["site"])
-        return original(*args, **options)
+    def around(original: Callable[..., Any]) -> Callable[..., Any]:
+        def server(*args: Any, **options: Any) -> Any:
+            if len(args) > 1:
+                args = (args[0], wrap(args[1]), *args[2:])
+            elif "site" in options:
+                options["site"] = wrap(options["site"])
+            return original(*args, **options)
 
-    vars(module)["server"] = server
+        return server
+
+    _replace(module, "server", around)
 
 
 def _wrapped_once(owner: Any, application: Any) -> Any:
     """The wrapped application, the same for as long as the owner has the same one."""
-    kept = owner.__dict__.get("_requestshook")
+    kept = getattr(owner, _MARK, None)
     if kept is None or kept[0] is not application:
-        kept = owner.__dict__["_requestshook"] = (application, wrap(application))
+        kept = (application, wrap(application))
+        with suppress(Exception):
+            setattr(owner, _MARK, kept)
     return kept[1]
 
 

@@ -234,7 +234,8 @@ def _watch(served: Served, result: Any, environ: Environ) -> Any:
         served.whole(result)
         return result
     try:
-        if kind.__name__ == "_AlreadyHandled":  # eventlet: the application has taken the socket
+        if kind.__name__ == "_AlreadyHandled":  # eventlet before 0.33 knows it by its class
+            served.whole(())
             return result
         is_file, body = _file(served, result, environ)
         if is_file:
