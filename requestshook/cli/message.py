@@ -50,7 +50,7 @@ def body_lines(message: Message, content: Body | None) -> Iterator[str]:
     body = content if content is not None else message.body
     if body is not None:
         if isinstance(body.content, str) and body.content:
-            yield readable(body.content)
+            yield readable(body.content, cut=body.cut)
         elif body.content:
             more = "..." if body.size > _HEAD else ""
             yield f"{bytes(body.content[:_HEAD])!r}{more}"
@@ -59,11 +59,12 @@ def body_lines(message: Message, content: Body | None) -> Iterator[str]:
         yield f"({remark})"
 
 
-def readable(text: str) -> str:
-    """JSON re-spaced, never re-written; any other text as it is."""
+def readable(text: str, *, cut: bool) -> str:
+    """JSON re-spaced, never re-written, a cut one as far as it goes; any other text as it is."""
     from requestshook.page import json_text
 
-    return json_text.respace(text)
+    lines = json_text.respace(text, cut=cut) if text.lstrip()[:1] in ("{", "[") else None
+    return text if lines is None else "\n".join(lines)
 
 
 def remark_of(message: Message, body: Body | None) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from requestshook.config import Config
     from requestshook.store import Store, Summary, Unread
     from requestshook.trace import Trace
+    from requestshook.workspace import Workspace
 
 NOTHING_YET = "there is no recording yet: record one with `requestshook run -- COMMAND`"
 _PATIENCE = 0.5  # seconds without a sign of life
@@ -33,6 +34,7 @@ class Opened(NamedTuple):
 
     config: Config
     store: Store
+    workspace: Workspace
 
 
 @contextmanager
@@ -40,14 +42,16 @@ def reading() -> Iterator[Opened]:
     """The store, after a collection; raises NotFoundError where nothing was ever recorded, and makes no store then."""
     from requestshook.config import load
     from requestshook.store import open_store
+    from requestshook.workspace import Workspace
 
     config = load()
-    spool = os.path.join(config.folder, "spool")
-    if not os.path.exists(spool) and not os.path.exists(config.store):
+    workspace = Workspace(config)
+    if not os.path.exists(workspace.spool) and not os.path.exists(config.store):
         raise NotFoundError(NOTHING_YET)
+    workspace.refresh()
     with open_store(config.store) as store:
-        tell(gather(store, (), spool))
-        yield Opened(config, store)
+        tell(gather(store, (), workspace.spool))
+        yield Opened(config, store, workspace)
 
 
 def gather(store: Store, sources: Sequence[str], spool: str) -> Collected:
@@ -135,23 +139,17 @@ def title(summary: Summary, namesakes: Sequence[Summary]) -> str:
     return summary.name if newest.id == summary.id else summary.id[:8]
 
 
-class TraceName(click.ParamType):
-    """A recording by name, id or start of one; completes to what is in the store."""
+def complete_trace(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names and ids of recordings that begin so, the newest first; nothing where anything goes wrong."""
+    from click.shell_completion import CompletionItem
 
-    name = "trace"
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Names that begin so, the newest first, else ids; nothing where anything goes wrong."""
-        from click.shell_completion import CompletionItem
-
-        with suppress(Exception):
-            found: dict[str, str] = {}
-            for summary in _known():
-                for text in (summary.name, *((summary.id,) if incomplete else ())):
-                    if text.startswith(incomplete) and text == terminal.clean_cell(text):
-                        found.setdefault(text, f"{figures.moment(summary.started)}, {summary.calls} calls")
-            return [CompletionItem(text, help=help) for text, help in found.items()]
-        return []
+    found: dict[str, str] = {}
+    with suppress(Exception):
+        for summary in _known():
+            for text in (summary.name, *((summary.id,) if incomplete else ())):
+                if text.startswith(incomplete) and text == terminal.clean_cell(text):
+                    found.setdefault(text, f"{figures.moment(summary.started)}, {summary.calls} calls")
+    return [CompletionItem(text, help=help) for text, help in found.items()]
 
 
 def _known() -> list[Summary]:
@@ -164,6 +162,3 @@ def _known() -> list[Summary]:
         return []
     with open_store(config.store) as store:
         return store.traces()
-
-
-TRACE = TraceName()

@@ -12,9 +12,11 @@ from requestshook.cli import curl, fields, figures, flow, message, opening, term
 from requestshook.cli.group import Command
 from requestshook.cli.terminal import Cell, Column
 from requestshook.errors import NotFoundError
+from requestshook.events import Request
 
 if TYPE_CHECKING:
     from requestshook.cli.opening import Opened
+    from requestshook.events import Body
     from requestshook.store import Summary
     from requestshook.trace import Call, Step, Trace
 
@@ -78,7 +80,7 @@ def _row(found: Summary) -> tuple[Cell, ...]:
     requestshook show --json | jq '.calls[] | select(.status >= 400)'
     """,
 )
-@click.argument("trace", required=False, type=opening.TRACE)
+@click.argument("trace", required=False, shell_complete=opening.complete_trace)
 @click.option("--step", "number", type=click.IntRange(min=1), metavar="N", help="Show the message of this number.")
 @click.option("--call", "selector", metavar="SELECTOR", help="Show the messages of the call that this names.")
 @click.option("--curl", "as_curl", is_flag=True, help="Print the request as a curl command, without our tags.")
@@ -175,7 +177,7 @@ def _show_steps(opened: Opened, steps: Sequence[Step], as_curl: bool, as_json: b
         terminal.say_next(f"requestshook show {name} --step {steps[0].number} --curl")
 
 
-def _content(opened: Opened, step: Step) -> object:
+def _content(opened: Opened, step: Step) -> Body | None:
     shown = message.message_of(step)
     return opened.store.body(shown.ref) if shown is not None and shown.ref is not None else None
 
@@ -202,4 +204,5 @@ def _show_curl(opened: Opened, call: Call) -> None:
     outer = next((view.request for view in call.views if view.request is not None), call.request)
     kept = call.request if outer.ref is None else outer
     body = opened.store.body(kept.ref) if kept.ref is not None else kept.body
+    assert isinstance(outer.event, Request)
     print(curl.command(outer.event, body))

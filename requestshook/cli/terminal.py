@@ -88,9 +88,9 @@ def note(text: str) -> None:
     print(f"requestshook: {clean_cell(text)}", file=sys.stderr)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, indent: int | None = 2) -> None:
     """A value as JSON for a program to read: ASCII only, so that no byte of it can steer a terminal."""
-    print(json.dumps(value, indent=2))
+    print(json.dumps(value, indent=indent), flush=True)
 
 
 def print_table(heads: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
