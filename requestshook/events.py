@@ -294,7 +294,11 @@ def _strings(value: Any) -> tuple[str, ...]:
 
 
 def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
-    return tuple((_is(name, str), _is(text, str)) for name, text in _is(value, list))
+    pairs = tuple([(name, text) for name, text in _is(value, list)])
+    for name, text in pairs:
+        if type(name) is not str or type(text) is not str:  # what json gives is exactly str; _is costs six times this
+            raise TypeError(f"{str((name, text))[:40]} is no pair of texts")
+    return pairs
 
 
 def _body(value: Any) -> Body | None:
