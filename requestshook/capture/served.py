@@ -43,6 +43,7 @@ class Served:
         "_expected",
         "_failed",
         "_http",
+        "_is_head",
         "_origin",
         "_over",
         "_reason",
@@ -69,7 +70,7 @@ class Served:
         self._expected: int | None = None
         self._request_error: str | None = None
         self._request_ended = True
-        self._bodiless = method == "HEAD"
+        self._bodiless = self._is_head = method == "HEAD"
         self._declared: int | None = None
         self._status: int | None = None
         self._reason = self._http = ""
@@ -151,7 +152,7 @@ class Served:
             return
         self._status, self._reason = int(status[:3]) if status[:3].isdecimal() else 0, status[4:]
         self._response_headers = tuple((str(name), str(value)) for name, value in headers)
-        self._bodiless = self._bodiless or self._status in (204, 304)
+        self._bodiless = self._is_head or self._status in (204, 304)  # RFC 9110, 6.4.1
         lengths = [value for name, value in self._response_headers if name.lower() == "content-length"]
         self._declared = int(lengths[0]) if lengths and lengths[0].isdecimal() else None
 
@@ -160,8 +161,7 @@ class Served:
         """A piece of the response's content is on its way."""
         if self._body is None or self._over or self._status is None or not chunk:
             return
-        if not self._bodiless:
-            self._body.add(chunk.encode("latin-1", "replace") if isinstance(chunk, str) else chunk)
+        self._add(self._body, chunk)
         if not self._written:
             whole = self._bodiless or self._body.size == self._declared
             self._write(self._body.body() if whole else None)
@@ -176,10 +176,15 @@ class Served:
     @_guarded
     def whole(self, chunks: Iterable[bytes]) -> None:
         """The rest of the response's content is here in full."""
-        if self._body is not None and not self._bodiless:
-            for chunk in chunks:
-                self._body.add(chunk)
+        for chunk in chunks:
+            self._add(self._body, chunk)
         self._end(COMPLETE)
+
+    def _add(self, body: Head | None, chunk: object) -> None:
+        if isinstance(chunk, str):  # wrong, and yet sent by eventlet
+            chunk = chunk.encode("latin-1", "replace")
+        if body is not None and not self._bodiless and isinstance(chunk, (bytes, bytearray, memoryview)):
+            body.add(chunk)
 
     @_guarded
     def known(self, body: Body) -> None:

@@ -35,6 +35,7 @@ class Middleware:
     def __init__(self, application: Application, service: str | None = None) -> None:
         self._application = application
         self._service = service and tags.as_name(service)
+        _name(recording.recorder, self._service)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one call as the application does."""
@@ -58,6 +59,11 @@ class Middleware:
         return getattr(self._application, name)
 
 
+def _name(recorder: recording.Recorder, service: str | None) -> None:
+    if service and recorder.service is None:
+        recorder.service = service
+
+
 def _leave(token: Token[Serving | None]) -> None:
     with suppress(ValueError):  # the program has changed its context meanwhile, and left ours with it
         serving.reset(token)
@@ -75,8 +81,7 @@ def _begin(environ: Environ, service: str | None) -> Served | None:
         if trace is None:
             recorder.count_untied()
             return None
-        if service and recorder.service is None:
-            recorder.service = service
+        _name(recorder, service)
         return _told(recorder, environ, inbound, trace, service or recorder.name())
     except Exception as error:
         recorder.fault(f"a served call is not recorded: {error!r}")
@@ -323,7 +328,7 @@ class Result:
         return getattr(self._result, name)
 
     def __del__(self) -> None:
-        if self._of is None and not self._served.over:
+        if self._of is None:
             self._served.end(CLOSED)
 
 
