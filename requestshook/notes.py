@@ -13,6 +13,7 @@ from requestshook.selectors import Selector
 from requestshook.words import WORDS
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_FIELD = re.compile(r"\{(\w+)\}")
 _ANY = Selector.parse("* * **")
 
 
@@ -66,8 +67,7 @@ def read_page(value: Value, page: Page) -> Page:
     if "hide_headers" in fields:
         found["hide_headers"] = tuple(read_header_names(fields["hide_headers"]))
     if "labels" in fields:
-        labels = fields["labels"].fields(WORDS)
-        found["labels"] = {**page.labels, **{key: label.text() for key, label in labels.items()}}
+        found["labels"] = {**page.labels, **_labels(fields["labels"])}
     for key in ("anchors", "pairs"):
         if key in fields:
             found[key] = fields[key].switch()
@@ -76,6 +76,15 @@ def read_page(value: Value, page: Page) -> Page:
     if "open" in fields:
         found["open"] = None if fields["open"].is_off else fields["open"].choice(("highlighted", "off"))
     return replace(page, **found)
+
+
+def _labels(value: Value) -> dict[str, str]:
+    labels = value.fields(WORDS)
+    for key, label in labels.items():
+        for name in _FIELD.findall(label.text()):
+            if name not in _FIELD.findall(WORDS[key]):
+                label.fault(f"there is no {{{name}}} here; the word is {WORDS[key]!r}")
+    return {key: label.scalar or "" for key, label in labels.items()}
 
 
 def read_header_names(value: Value) -> Iterator[str]:

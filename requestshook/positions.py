@@ -55,7 +55,7 @@ class Document:
         except yaml.MarkedYAMLError as error:
             self._cannot_read(error)
         except yaml.reader.ReaderError as error:
-            self._raise_at(error.position, f"a character that YAML does not allow: U+{ord(str(error.character)):04X}")
+            self._raise_at(error.position, f"a character that YAML does not allow: U+{error.character:04X}")
         except RecursionError:
             raise ConfigError(f"{self.name}: it is nested too deeply") from None
         return None if node is None else Value(self, node)
@@ -134,7 +134,7 @@ class Value:
     @property
     def empty(self) -> bool:
         """Nothing stands there: `page:` and then the next key."""
-        return isinstance(self.node, ScalarNode) and self.node.style is None and self.node.value == ""
+        return self.scalar == "" and self.node.style is None and not self._mark_of_yaml()
 
     @property
     def scalar(self) -> str | None:
@@ -277,9 +277,14 @@ class Value:
         return ""
 
     def _no_tag(self) -> None:
-        first = self.document.text[self.node.start_mark.index : self.node.start_mark.index + 1]
-        if first in ("!", "&"):
-            self.fault(f"a text that begins with {first} has to be quoted, or {_BLOCK}")
+        if self._mark_of_yaml():
+            self.fault(f"a text that begins with {self._mark_of_yaml()} has to be quoted, or {_BLOCK}")
+
+    def _mark_of_yaml(self) -> str:
+        """The `!` of a tag or the `&` of an anchor, where the value begins with one."""
+        begin = self.node.start_mark.index
+        first = self.document.text[begin : begin + 1]
+        return first if first in ("!", "&") else ""
 
 
 def _any_of(words: Iterable[str]) -> str:
