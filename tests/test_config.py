@@ -307,5 +307,13 @@ def test_the_documentation_shows_a_file_that_loads_and_names_every_key() -> None
     assert load(example[1]).references
     for key in ("store", "services", "clients", "ignore", "proxy", "capture", "redact", "page", "references"):
         assert f"### `{key}`" in page
-    for key in (*Capture.__slots__, *Page.__slots__, "headers", "keys", "patterns", *WORDS):
-        assert f"`{key}`" in page, key
+    for key in (*Capture.__slots__, *Page.__slots__, "headers", "keys", "patterns"):
+        assert f"| `{key}` |" in page, key
+
+
+def test_the_documentation_lists_the_fixed_words() -> None:
+    """docs/configuration.md has the words of requestshook/words.py, in their order, in the table at its end."""
+    table = "\n".join(f"| `{key}` | {word} |" for key, word in WORDS.items())
+    found = re.search(r"\| label \| the word \|\n\|---\|---\|\n(.*?)\n\n", DOCS.read_text(encoding="utf-8"), re.S)
+    assert found
+    assert found[1] == table, f"the table should be:\n{table}"

@@ -2,6 +2,7 @@
 
 import re
 import time
+from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import pytest
@@ -12,6 +13,8 @@ from requestshook import addresses, recording
 from requestshook.errors import SelectorError
 from requestshook.selectors import Selector
 from requestshook.wildcards import text_pattern
+
+DOCS = Path(__file__).parent.parent / "docs" / "selectors.md"
 
 
 def matches(selector: str, call: str) -> bool:
@@ -298,3 +301,15 @@ def test_capture_reads_what_is_compiled() -> None:
         path, query = addresses.split_target(target)
         assert ignored.matches(recording.call_text("a", "b", "GET", path), query) is expected
         assert selector.matches("a", "b", "GET", target) is expected
+
+
+def test_the_documentation_shows_selectors_and_an_error_as_they_are() -> None:
+    """docs/selectors.md: each of its first examples is a selector, and the error is the one that is raised."""
+    page = DOCS.read_text(encoding="utf-8")
+    blocks = re.findall(r"```\n(.*?)```", page, re.S)
+    for line in blocks[0].splitlines():
+        text = line.split("   ")[0]
+        assert str(Selector.parse(text)) == text
+    with pytest.raises(SelectorError) as caught:
+        Selector.parse("keystone /v3")
+    assert f"{caught.value}\n" in blocks
