@@ -1,0 +1,96 @@
+"""A message's body as a page shows it: which language, which lines, and what the title must add."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from requestshook.calls import Message
+from requestshook.events import Body, Headers
+from requestshook.page import json_text, quantities
+from requestshook.page.escape import visible
+from requestshook.page.settings import Words
+
+SHOWN_OCTETS = 32  # of what is no text
+_LINE_FEED = "␊"
+
+_LANGUAGES = (
+    (re.compile(r"[/+]json\b"), "json"),
+    (re.compile(r"\bhtml\b"), "html"),
+    (re.compile(r"[/+]xml\b"), "xml"),
+    (re.compile(r"/(?:x-)?yaml\b"), "yaml"),
+    (re.compile(r"/(?:x-)?javascript\b"), "javascript"),
+    (re.compile(r"/css\b"), "css"),
+)
+_MARKUP = re.compile(r"\s*<(!doctype\s+html|html\b|\?xml\b|[A-Za-z])", re.IGNORECASE)
+
+
+class Content(NamedTuple):
+    """What stands between the fences, and behind the title."""
+
+    language: str
+    lines: list[str]  # without line feeds
+    remark: str = ""  # `64 KiB of 20.2 MiB`
+    is_json: bool = False  # `json_text.locate` knows its paths
+
+
+def show(message: Message, body: Body | None, text: str | None, words: Words) -> Content:
+    """The content of a message; `text` is its text with the page's pseudonyms, where it has text."""
+    about = body or message.body
+    if about is None:
+        return Content("text", ["..."], words["body_unseen"])
+    if text:
+        return _text(text, about, message.event.headers, words)
+    if isinstance(about.content, bytes) and about.content:
+        return _octets(about.content, about, words)
+    if (not about.size and about.content is None) or (about.content in ("", b"") and not about.cut):
+        return Content("json", [words["none"]])
+    why = about.why or words["body_not_kept"]
+    return Content("text", ["..."], f"{quantities.size(about.size)}, {why}")
+
+
+def _text(text: str, body: Body, headers: Headers, words: Words) -> Content:
+    language = _language(headers, text)
+    remark = _remark(len(text.encode("utf-8", "replace")), body, words)
+    if language == "json" or text.lstrip(" \t\r\n")[:1] in ("{", "["):
+        lines = json_text.respace(text, cut=body.cut)
+        if lines is not None:
+            if not text.isprintable():
+                lines = [visible(line) for line in lines]
+            return Content("json", lines, remark, True)
+    if language == "json":
+        language = "text"
+    return Content(language, _kept_ends(visible(text).split("\n")), remark)
+
+
+def _kept_ends(lines: list[str]) -> list[str]:
+    """The lines with a sign for empty ones at both ends, which highlighters drop (and all numbers would be wrong)."""
+    if len(lines) > 1 and not lines[-1]:
+        lines = lines[:-1]  # a text ends with a line feed
+    filled = [number for number, line in enumerate(lines) if line.strip()] or [len(lines)]
+    return [line if filled[0] <= number <= filled[-1] else line + _LINE_FEED for number, line in enumerate(lines)]
+
+
+def _octets(content: bytes, body: Body, words: Words) -> Content:
+    shown = repr(content[:SHOWN_OCTETS])
+    if len(content) > SHOWN_OCTETS or body.cut:
+        shown += "..."
+    return Content("json", [shown], _remark(len(content), body, words))
+
+
+def _remark(kept: int, body: Body, words: Words) -> str:
+    if body.encoding is None:
+        return words.phrase("body_cut", kept=quantities.size(kept), size=quantities.size(body.size)) if body.cut else ""
+    name = "body_cut_coded" if body.cut else "body_coded"
+    return words.phrase(name, kept=quantities.size(kept), size=quantities.size(body.size), coding=body.encoding)
+
+
+def _language(headers: Headers, text: str) -> str:
+    kind = next((value.partition(";")[0].lower() for name, value in headers if name.lower() == "content-type"), "")
+    for pattern, language in _LANGUAGES:
+        if pattern.search(kind):
+            return language
+    found = None if kind.startswith("text/plain") else _MARKUP.match(text)
+    if not found:
+        return "text"
+    return "html" if found[1].lower().startswith(("!doctype", "html")) else "xml"

@@ -1,0 +1,117 @@
+"""Captured text is data: what stands between it and the Markdown, HTML and Mermaid around it.
+
+Every captured character that reaches a page has passed one of the functions here. Each returns `Markdown`, text
+that may stand on a page as it is; `finish` (a template's last step) puts whatever else a template prints through
+`inline`, so that a template which forgets to escape still cannot be made to say more than it means. Which contents
+were tried, and what each would do if it were written out plainly: tests/hostile.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# Python-Markdown and MkDocs take these for line ends; a body's lines end at "\n" only.
+_PICTURES = {code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A)}
+_PICTURES |= {0x7F: 0x2421, 0x85: 0x2424, 0x2028: 0x2424, 0x2029: 0x2424}
+# C1 controls, bidirectional controls and lone surrogates have no picture: they hide, reorder or cannot be written.
+_UNSEEN = [*range(0x80, 0x85), *range(0x86, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F)]
+_UNSEEN += [*range(0x2066, 0x206A), 0xFEFF, 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)]
+_BLOCK = {**_PICTURES, **dict.fromkeys(_UNSEEN, 0xFFFD)}
+_INLINE = {**_BLOCK, 0x09: 0x2409, 0x0A: 0x240A}
+
+# What a site's extensions make of plain letters: fractions, ordinals, c/o, www.links, commit ids, ?12 as a reference.
+_SPELLED = r"""
+    (?<=[0-9]) / (?=[0-9])
+  | (?<=\bc) / (?=o\b)
+  | (?<=\bwww) \.
+  | (?<=[0-9]) (?: st | nd | rd | th ) \b
+  | \b [a-f0-9] (?= [a-f0-9]{39} \b )
+  | \? (?= [1-9] )
+  | - (?= - ) | (?<= - ) -
+  | \. (?= \. ) | (?<= \. ) \.
+  | [ ] (?= [ ] )
+  | (?<!\w) [:;] | [:;] (?![ ])
+  | [^\w /.,%?:;\-→←–·‹›…\u2400-\u2424\ufffd]
+  | _
+"""
+_ENTITIES = re.compile(_SPELLED, re.VERBOSE | re.IGNORECASE)
+_SIMPLE = re.compile(r"[A-Za-z]*|[0-9]{1,4}")
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
+_TITLE = re.compile(rf'["<>&\\`{_CONTROLS}]')
+_LABEL = re.compile(rf'["<>&\\`{{}}{_CONTROLS}]')
+_MERMAID = re.compile(r"[^\w /.,?\-→←–·‹›…\u2400-\u2424\ufffd]|\be(?=nd\b)", re.IGNORECASE)
+_SNIPPET = re.compile(r"(?m)^([ \t]*)(?=;*-+8<-)")
+_CODE_SAFE = re.compile(r"[\w.:@/+=,-]+( [\w.:@/+=,-]+)*")
+_TICKS = re.compile(r"`{3,}")
+
+
+class Markdown(str):
+    """Text that may stand on a page as it is: written by us or by the author, or escaped."""
+
+    __slots__ = ()
+
+
+def finish(value: object) -> str:
+    """What a template prints: Markdown as it is, anything else as inline text."""
+    return value if isinstance(value, Markdown) else inline(str(value))
+
+
+def inline(text: str) -> Markdown:
+    """Text as it stands in headings, paragraphs, table cells and links: entities for all that could be markup."""
+    if _SIMPLE.fullmatch(text):
+        return Markdown(text)
+    return Markdown(_ENTITIES.sub(_entities, text.translate(_INLINE)))
+
+
+def title(text: str) -> Markdown:
+    """Text between the double quotes of a fence's title or a tab's label: percent-encoded where it could leave them."""
+    return Markdown(_TITLE.sub(_percent, text.encode("utf-8", "replace").decode()))
+
+
+def label(text: str) -> Markdown:
+    """Text between the double quotes of an attribute in braces."""
+    return Markdown(_LABEL.sub(_percent, text.encode("utf-8", "replace").decode()))
+
+
+def code(text: str) -> Markdown:
+    """Text as inline code."""
+    if _CODE_SAFE.fullmatch(text):
+        return Markdown(f"`{text}`")
+    return Markdown(f"<code>{inline(text)}</code>")
+
+
+def mermaid(text: str) -> Markdown:
+    """Text in a Mermaid message or a participant's name: `#NN;` for all that Mermaid could read as its own."""
+    return Markdown(_MERMAID.sub(lambda found: "".join(f"#{ord(c)};" for c in found[0]), text.translate(_INLINE)))
+
+
+def visible(text: str) -> str:
+    """The text with a picture for each control character; only tabs and line feeds stay what they are."""
+    if text.isprintable() or text.replace("\n", "").isprintable():
+        return text
+    return text.translate(_BLOCK)
+
+
+def fence(lines: Iterable[str], info: str = "", *, indent: int = 0, snippets: bool = True) -> Markdown:
+    """A fenced code block of lines that hold no line feed, each indented, closed by a fence that none of them can be.
+
+    `info` is what follows the opening fence. With `snippets`, lines that the snippets extension would take for an
+    inclusion get the `;` that it removes again.
+    """
+    pad = " " * indent
+    body = f"\n{pad}".join(lines)
+    if "8<-" in body and snippets:
+        body = _SNIPPET.sub(r"\1;", body)
+    mark = "```"
+    if mark in body:
+        mark = "`" * (1 + max(len(run) for run in _TICKS.findall(body)))
+    return Markdown(f"{pad}{mark} {info}\n{pad}{body}\n{pad}{mark}\n")
+
+
+def _entities(found: re.Match[str]) -> str:
+    return "".join(f"&#{ord(c)};" for c in found[0])
+
+
+def _percent(found: re.Match[str]) -> str:
+    return "".join(f"%{octet:02X}" for octet in found[0].encode())

@@ -1,0 +1,72 @@
+"""The line of figures under the title, and what "About this recording" lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from requestshook.calls import Trace
+from requestshook.events import COMPLETE, Process
+from requestshook.page import lanes, quantities
+from requestshook.page.settings import PageSettings, Words
+
+Item = tuple[str, str]  # a number (may be empty) and what it counts
+
+
+def line(trace: Trace, redacted: int, settings: PageSettings, words: Words) -> list[Item]:
+    """The figures in their order."""
+    failures = sum(call.failed for call in trace.calls)
+    found = [
+        _count(len(trace.calls), "call", "calls", words),
+        _count(len(lanes.in_order(trace.calls)), "service", "services", words),
+        _count(failures, "failure_one", "failures", words) if failures else ("", words["no_failures"]),
+        (quantities.duration(_ended(trace) - trace.started), ""),
+        ("", f"{words['recorded']} {quantities.moment(trace.started)}"),
+    ]
+    if not settings.redaction:
+        found.append((words["redaction_off"], ""))
+    elif redacted:
+        found.append(_count(redacted, "redacted_one", "redacted", words))
+    return found
+
+
+def about(trace: Trace, settings: PageSettings, words: Words) -> list[tuple[str, list[str]]]:
+    """What was captured by whom and what was not: headings, each with its lines; empty ones left out."""
+    found = [
+        (words["captured_by"], _captured(trace, words)),
+        (words["services_at"], [f"{name}: {url}" for name, url in settings.services]),
+        (words["ignored_calls"], list(settings.ignored)),
+        (words["hidden_headers"], list(settings.hide_headers)),
+        (words["half_read"], list(_half_read(trace))),
+        (words["remarks"], list(trace.remarks)),
+        (words["trace"], [trace.id]),
+    ]
+    return [(heading, lines) for heading, lines in found if lines]
+
+
+def _count(number: int, one: str, many: str, words: Words) -> Item:
+    return str(number), words[one if number == 1 else many]
+
+
+def _ended(trace: Trace) -> float:
+    return trace.ended if trace.ended is not None else max((step.at for step in trace.steps), default=trace.started)
+
+
+def _captured(trace: Trace, words: Words) -> list[str]:
+    views: dict[tuple[str, int], set[str]] = {}
+    for view in (view for call in trace.calls for view in call.views):
+        views.setdefault((view.host, view.pid), set()).add(view.kind)
+    return list(dict.fromkeys(_process(process, views, words) for process in trace.processes))
+
+
+def _process(process: Process, views: dict[tuple[str, int], set[str]], words: Words) -> str:
+    kinds = sorted(views.get((process.host, process.pid), ()))
+    versions = ", ".join(f"{name} {version}" for name, version in process.versions)
+    text = f"{process.program or '?'}, {process.host}" + (f", {' + '.join(kinds)}" if kinds else "") + f": {versions}"
+    return f"{text} ({words['key_random']})" if process.key == "random" else text
+
+
+def _half_read(trace: Trace) -> Iterator[str]:
+    for call in trace.calls:
+        for message, number in ((call.request, call.request_step), (call.response, call.response_step)):
+            if message is not None and message.end != COMPLETE:
+                yield f"({number}) {message.end}"

@@ -1,0 +1,62 @@
+"""The full log: one line a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from requestshook.calls import Step, Trace
+from requestshook.page import quantities, steps
+from requestshook.page.pseudonyms import Pseudonyms
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A step in a line."""
+
+    number: int
+    anchor: str
+    offset: str  # since the recording began
+    kind: str  # request, response or failure
+    caller: str
+    callee: str
+    depth: int
+    what: str  # `GET /v2/images`, `200 OK`
+    duration: str  # of the call, where it ended
+    size: str
+
+
+def lines(trace: Trace, pseudonyms: Pseudonyms) -> Iterator[Line]:
+    """The log's lines."""
+    for step in trace.steps:
+        call = step.call
+        yield Line(
+            number=step.number,
+            anchor=steps.anchor(step.number),
+            offset=f"{step.at - trace.started:.3f}",
+            kind=step.kind,
+            caller=call.caller,
+            callee=call.callee,
+            depth=call.depth,
+            what=_what(step, pseudonyms),
+            duration=""
+            if step.kind == "request" or call.answered is None
+            else quantities.duration(call.answered - call.started),
+            size=_size(step),
+        )
+
+
+def _what(step: Step, pseudonyms: Pseudonyms) -> str:
+    if step.kind == "request":
+        return f"{step.call.method} {steps.short_target(pseudonyms.numbered(step.call.target))}"
+    return pseudonyms.numbered(steps.outcome(step))
+
+
+def _duration(step: Step) -> str:
+    call = step.call
+    return "" if step.kind == "request" or call.answered is None else quantities.duration(call.answered - call.started)
+
+
+def _size(step: Step) -> str:
+    message = {"request": step.call.request, "response": step.call.response}.get(step.kind)
+    return quantities.size(message.body.size) if message and message.body and message.body.size else ""

@@ -1,0 +1,114 @@
+"""A trace as a page: an iterator of pieces of text, one step in memory at a time.
+
+A first pass reads every message once and keeps nothing but the numbers of its pseudonyms; the second writes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import jinja2
+
+from requestshook.calls import Trace
+from requestshook.errors import RequestshookError
+from requestshook.page import callmap, command, diagram, escape, figures, lanes, log
+from requestshook.page.pseudonyms import Pseudonyms
+from requestshook.page.settings import PageSettings, Words
+from requestshook.page.steps import Load, StepWriter, Tab
+
+PARTS = ("page", "command", "map", "diagram", "steps", "log")
+SEARCHED_STEPS = 50  # a page of more is left out of the site's search: its code blocks are most of the index
+WIDE_LANES = 6  # a map of more services takes the table of contents' room
+TAB_INDENT = 4
+
+
+def render(
+    trace: Trace,
+    load: Load,
+    settings: PageSettings | None = None,
+    *,
+    part: str = "page",
+    templates: str | os.PathLike[str] | None = None,
+) -> Iterator[str]:
+    """The pieces of a page, or of one part of it.
+
+    `load` gives a message's body by its `ref`, and is called twice for each. Templates in the folder `templates`
+    replace ours one by one. Raises RequestshookError where a template is at fault.
+    """
+    settings = settings or PageSettings()
+    try:
+        template = _environment(settings, templates).get_template(
+            "page.md.jinja2" if part == "page" else f"_{part}.md.jinja2"
+        )
+        yield from template.generate(_context(trace, load, settings))
+    except jinja2.TemplateError as error:
+        raise RequestshookError(_fault(error)) from error
+
+
+def _context(trace: Trace, load: Load, settings: PageSettings) -> dict[str, Any]:
+    words = Words(settings.labels)
+    pseudonyms = Pseudonyms()
+    writer = StepWriter(load, settings, words, pseudonyms, {call.id: call.request_step for call in trace.calls})
+    pseudonyms.note(command.texts(trace))
+    for step in trace.steps:
+        pseudonyms.note(writer.texts(step))
+    services = lanes.in_order(trace.calls)
+    return {
+        "trace": trace,
+        "settings": settings,
+        "words": words,
+        "title": settings.title or trace.name,
+        "searched": len(trace.steps) <= SEARCHED_STEPS,
+        "wide": len(services) > WIDE_LANES,
+        "services": services,
+        "command": command.lines(trace, pseudonyms),
+        "figures": figures.line(trace, len(pseudonyms), settings, words),
+        "about": figures.about(trace, settings, words),
+        "rows": callmap.rows(trace.calls, services, pseudonyms, words),
+        "diagrams": diagram.blocks(trace.steps, services, pseudonyms),
+        "steps": map(writer.block, trace.steps),
+        "log": log.lines(trace, pseudonyms),
+    }
+
+
+def _environment(settings: PageSettings, templates: str | os.PathLike[str] | None) -> jinja2.Environment:
+    loaders: list[jinja2.BaseLoader] = [jinja2.PackageLoader("requestshook.templates", "")]
+    if templates is not None:
+        loaders.insert(0, jinja2.FileSystemLoader(os.fspath(templates)))
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(loaders),
+        undefined=jinja2.StrictUndefined,
+        finalize=escape.finish,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    environment.filters |= {
+        "inline": lambda text: escape.inline(str(text)),
+        "title": lambda text: escape.title(str(text)),
+        "label": lambda text: escape.label(str(text)),
+        "code": lambda text: escape.code(str(text)),
+        "markdown": lambda text: escape.Markdown(text),
+        "fence": lambda lines, info="": escape.fence(lines, info, snippets=settings.snippets),
+        "tab": lambda tab: _tab(tab, settings.snippets),
+    }
+    return environment
+
+
+def _tab(tab: Tab, snippets: bool) -> escape.Markdown:
+    """A tab's fence, indented to stand under its label."""
+    info = f'{tab.language} title="{escape.title(tab.title)}" linenums="1"'
+    if tab.highlights:
+        info += f' hl_lines="{" ".join(map(str, tab.highlights))}"'
+    return escape.fence(tab.lines, info, indent=TAB_INDENT, snippets=snippets)
+
+
+def _fault(error: jinja2.TemplateError) -> str:
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return f"{error.filename or error.name or 'template'}:{error.lineno}: {error.message}"
+    if isinstance(error, jinja2.TemplateNotFound):
+        return f"template {error.name} is not there"
+    return f"template: {error.message}"

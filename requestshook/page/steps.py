@@ -1,0 +1,276 @@
+"""A step as every format shows it: plain values, captured text in them still as captured.
+
+The formats' templates put the values on a page, each through `escape`. What an author says about a step (text,
+reference, highlights, text after) has its place here and is empty until there are annotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from requestshook import addresses, tags
+from requestshook.calls import UNSEEN, Call, Message, Step, View
+from requestshook.events import CLOSED, COMPLETE, Attempt, Body, Headers, Request, Response
+from requestshook.page import content, quantities
+from requestshook.page.escape import visible
+from requestshook.page.pseudonyms import Pseudonyms
+from requestshook.page.settings import PageSettings, Words
+
+Load = Callable[[int], "Body | None"]
+
+QUERY_SHOWN = 60  # characters of a query in titles
+_LABEL_PATH = 40  # characters of a path in the table of contents that stand whole
+_HIDDEN = frozenset((tags.PARENT_ID.lower(), tags.TRACE_ID.lower()))
+_PHRASES = {  # RFC 9110, 15: where `http` has an older name
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One face of a message: a label over numbered lines."""
+
+    label: str
+    language: str
+    title: str
+    lines: list[str]
+    highlights: tuple[int, ...] = ()
+    after: str = ""  # the author's Markdown
+
+
+@dataclass(frozen=True, slots=True)
+class StepBlock:
+    """A request, a response or a failure with all that is shown of it."""
+
+    number: int
+    kind: str  # request, response or failure
+    heading: str  # without the number
+    anchor: str
+    label: str  # for the table of contents
+    caller: str
+    callee: str
+    depth: int
+    remarks: tuple[str, ...]  # one sentence each: what changed on the way, earlier attempts, a body half read
+    tabs: tuple[Tab, ...]
+    reference: tuple[str, str] | None = None  # title and URL
+    text: str = ""  # the author's Markdown
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepWriter:
+    """Turns steps into blocks, loading one body at a time."""
+
+    load: Load
+    settings: PageSettings
+    words: Words
+    pseudonyms: Pseudonyms
+    numbers: dict[str, int] = field(default_factory=dict)  # call id: the number of its request's step
+    _hidden: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        hidden = _HIDDEN | {name.lower() for name in self.settings.hide_headers}
+        object.__setattr__(self, "_hidden", hidden)
+
+    def texts(self, step: Step) -> Iterator[str]:
+        """All captured text of a step in the order of the page, for the first pass."""
+        message = self.message(step)
+        yield step.call.target
+        if message is None:
+            yield _error(step.call)
+            return
+        for _, value in self._headers(message):
+            yield value
+        body = self._load(message)
+        if body is not None and isinstance(body.content, str):
+            yield body.content
+
+    def message(self, step: Step) -> Message | None:
+        """What the page shows of a step: the chosen view's message, else the innermost; None for a failure."""
+        if step.kind == "failure":
+            return None
+        request = step.kind == "request"
+        for view in step.call.views:
+            found = view.request if request else view.response
+            if view.kind == self.settings.view and found is not None:
+                return found
+        return step.call.request if request else step.call.response
+
+    def block(self, step: Step) -> StepBlock:
+        """The step with all that is shown of it."""
+        call = step.call
+        heading = heading_of(step, self._target(call))
+        return StepBlock(
+            number=step.number,
+            kind=step.kind,
+            heading=heading,
+            anchor=anchor(step.number),
+            label=_label(step, self._target(call)),
+            caller=call.caller,
+            callee=call.callee,
+            depth=call.depth,
+            remarks=tuple(self._remarks(step)),
+            tabs=tuple(self._tabs(step, heading)),
+        )
+
+    def _target(self, call: Call) -> str:
+        return self.pseudonyms.numbered(call.target)
+
+    def _headers(self, message: Message) -> Headers:
+        return tuple(pair for pair in message.event.headers if pair[0].lower() not in self._hidden)
+
+    def _load(self, message: Message) -> Body | None:
+        return None if message.ref is None else self.load(message.ref)
+
+    def _tabs(self, step: Step, heading: str) -> Iterator[Tab]:
+        message = self.message(step)
+        if message is None:
+            lines = visible(self.pseudonyms.numbered(_error(step.call))).split("\n")
+            yield Tab(self.words["failure"], "text", heading, lines)
+            return
+        lines = [_header_line(name, self.pseudonyms.numbered(value)) for name, value in self._headers(message)]
+        yield Tab(self.words["header"], "http", heading, lines or [self.words["none"]])
+        query = addresses.split_target(self._target(step.call))[1]
+        if step.kind == "request" and ("&" in query or len(query) > QUERY_SHOWN):
+            yield Tab(self.words["query"], "text", heading, [_in_line(pair) for pair in query.split("&")])
+        body = self._load(message)
+        text = self.pseudonyms.numbered(body.content) if body and isinstance(body.content, str) else None
+        shown = content.show(message, body, text, self.words)
+        yield Tab(self.words["body"], shown.language, _joined(heading, shown.remark), shown.lines)
+
+    def _remarks(self, step: Step) -> Iterator[str]:
+        call, message = step.call, self.message(step)
+        if step.kind == "request":
+            if call.inferred and call.parent in self.numbers:
+                yield self.words.phrase("parent_inferred", step=self.numbers[call.parent])
+            yield from self._changes(call)
+        elif call.attempts:
+            earlier = ", ".join(_attempt(attempt) for attempt in call.attempts)
+            yield self.words.phrase("attempts_before", count=len(call.attempts) + 1, earlier=earlier)
+        if message is not None and message.end not in (COMPLETE, UNSEEN):
+            yield self._half_read(message)
+
+    def _half_read(self, message: Message) -> str:
+        size = quantities.size(message.body.size) if message.body else "?"
+        if message.end == CLOSED:
+            return self.words.phrase("body_closed", size=size)
+        return self.words.phrase("body_broke", size=size, error=message.end.removeprefix("error: "))
+
+    def _changes(self, call: Call) -> Iterator[str]:
+        """What the innermost view saw otherwise than the outermost: a proxy's doing."""
+        outer, inner = call.views[0] if call.views else None, call.views[-1] if call.views else None
+        if outer is None or inner is None or outer is inner or not outer.request or not inner.request:
+            return
+        found = [self.words.phrase(name, **values) for name, values in _differences(outer, inner)]
+        if found:
+            yield self.words.phrase("changed", **{"from": outer.kind, "to": inner.kind, "what": "; ".join(found)})
+
+
+def heading_of(step: Step, target: str) -> str:
+    """`METHOD target`, `STATUS reason target`, or the error's name and the target."""
+    target = short_target(target)
+    if step.kind == "request":
+        return f"{step.call.method} {target}"
+    return f"{outcome(step)} {target}"
+
+
+def outcome(step: Step) -> str:
+    """`STATUS reason` of a response, the error's name of a failure."""
+    event = step.call.response.event if step.call.response else None
+    if step.kind == "failure" or not isinstance(event, Response):
+        return error_name(step.call)
+    return f"{event.status} {event.reason or _phrase(event.status)}".rstrip()
+
+
+def error_name(call: Call) -> str:
+    """`ConnectTimeout` of `ConnectTimeout: …`."""
+    return _error(call).partition(":")[0].strip()[:100] or "Error"
+
+
+def anchor(number: int) -> str:
+    """The fragment that leads to a step."""
+    return f"step-{number}"
+
+
+def short_target(target: str) -> str:
+    """Path and query, the query cut at 60 characters."""
+    path, query = addresses.split_target(target)
+    if not query:
+        return target if target.endswith("?") else path
+    return f"{path}?{query if len(query) <= QUERY_SHOWN else query[:QUERY_SHOWN] + '…'}"
+
+
+def short_path(target: str, longest: int = _LABEL_PATH) -> str:
+    """The path, its last two segments where it is long."""
+    path = addresses.split_target(target)[0]
+    if len(path) <= longest:
+        return path
+    last = "/".join(path.rstrip("/").rsplit("/", 2)[-2:])
+    return f"…/{last}" if len(last) < len(path) else path
+
+
+def _label(step: Step, target: str) -> str:
+    call = step.call
+    path = short_path(target)
+    if step.kind == "request":
+        return f"{step.number} {call.caller} → {call.callee} {call.method} {path}"
+    status = str(call.status) if step.kind == "response" else error_name(call)
+    return f"{step.number} {call.caller} ← {call.callee} {status} {path}"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return _PHRASES.get(status) or HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _error(call: Call) -> str:
+    return call.failure.error if call.failure else ""
+
+
+def _in_line(text: str) -> str:
+    return visible(text).replace("\n", "␊")
+
+
+def _header_line(name: str, value: str) -> str:
+    return _in_line(f"{name}: {value}")
+
+
+def _joined(heading: str, remark: str) -> str:
+    return f"{heading} · {remark}" if remark else heading
+
+
+def _attempt(attempt: Attempt) -> str:
+    return (attempt.error or "").partition(":")[0] if attempt.status is None else str(attempt.status)
+
+
+def _differences(outer: View, inner: View) -> Iterator[tuple[str, dict[str, str]]]:
+    """What changed between two views of a request, each with the word that says it."""
+    before, after = outer.request, inner.request
+    if before is None or after is None or not isinstance(before.event, Request) or not isinstance(after.event, Request):
+        return
+    old, new = before.event.url, after.event.url
+    if addresses.authority(old) != addresses.authority(new):
+        yield "changed_address", {"old": addresses.authority(old), "new": addresses.authority(new)}
+    if addresses.split_target(old) != addresses.split_target(new):
+        yield "changed_path", {"old": _target_of(old), "new": _target_of(new)}
+    names, seen = _names(before.event.headers), _names(after.event.headers)
+    if added := [seen[name] for name in seen if name not in names]:
+        yield "headers_added", {"names": ", ".join(added)}
+    if dropped := [names[name] for name in names if name not in seen]:
+        yield "headers_dropped", {"names": ", ".join(dropped)}
+
+
+def _target_of(url: str) -> str:
+    path, query = addresses.split_target(url)
+    return f"{path}?{query}" if query else path
+
+
+def _names(headers: Headers) -> dict[str, str]:
+    return {name.lower(): name for name, _ in headers if name.lower() not in tags.LOWER}
