@@ -706,6 +706,39 @@ def test_a_forked_child_is_silent(spooled: Spooled, trace: str) -> None:
     assert one(spooled, BodyEnd).end == "complete"
 
 
+@given(
+    st.lists(st.binary(max_size=6), max_size=6),
+    st.sampled_from(["list", "iterator", "written", "mixed"]),
+    st.booleans(),
+)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_what_is_recorded_is_what_is_sent(
+    tmp_path_factory: pytest.TempPathFactory, chunks: list[bytes], how: str, declared: bool
+) -> None:
+    """However an application cuts and gives its content, the recording holds what the wire got."""
+    whole = b"".join(chunks)
+
+    def application(environ: Any, start_response: Any) -> Any:
+        write = start_response("200 OK", [*TEXT, ("Content-Length", str(len(whole)))] if declared else TEXT[:])
+        if how == "list":
+            return chunks
+        if how == "iterator":
+            return iter(chunks)
+        for chunk in chunks if how == "written" else chunks[:2]:
+            write(chunk)
+        return [] if how == "written" else iter(chunks[2:])
+
+    with pytest.MonkeyPatch.context() as patch:
+        spooled = Spooled(tmp_path_factory.mktemp("spooled"))
+        patch.setattr(recording, "recorder", spooled.recorder)
+        patch.setenv("REQUESTSHOOK_TRACE", "ab" * 16)
+        assert Wire().run(Middleware(application), environment()).content == whole
+    body = one(spooled, Response).body or one(spooled, BodyEnd).body
+    assert content(body) == whole
+    assert body.size == len(whole)
+    assert spooled.said == []
+
+
 PATH = st.binary(max_size=20).map(lambda octets: "/" + octets.decode("latin-1"))
 
 
