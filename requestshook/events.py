@@ -128,6 +128,7 @@ class Process(NamedTuple):
     program: str
     versions: tuple[tuple[str, str], ...]
     key: str  # store, or random: its pseudonyms are not those of the other processes
+    named: bool = False  # code or REQUESTSHOOK_SERVICE gave it its name
 
 
 class Count(NamedTuple):
@@ -380,6 +381,7 @@ def _process(fields: dict[str, Any]) -> Process:
     return Process(
         _at(fields), _is(fields["host"], str), _is(fields["pid"], int), _is(fields.get("trace"), str, _NONE),
         _is(fields["program"], str), _pairs(fields["versions"]), _is(fields["key"], str),
+        _is(fields.get("named", False), bool),
     )  # fmt: skip
 
 

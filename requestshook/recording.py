@@ -324,6 +324,7 @@ class Recorder:
                 program,
                 _versions(),
                 "random" if self._settings.key_is_own else "store",
+                self.service is not None or bool(os.environ.get("REQUESTSHOOK_SERVICE")),
             )
         )
 

@@ -1,103 +1,24 @@
 """A trace: events become views, views become calls, calls become numbered steps. Pure functions over values.
 
-A trace holds no bodies: a `Message` says how large its body was, and `ref` names it to whoever kept the events.
+The way through: `pairing` gathers lines into views and views into calls, `naming` says who calls whom, `parents` finds
+what each call was made for, `clocks` says how far hosts' clocks differ, `showing` picks what a page shows of several
+views, and `ordering` numbers the steps. The rules: docs/trace.md.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
-from requestshook.events import Attempt, Body, Event, Failure, Process, Request, Response
+from requestshook.calls import UNSEEN, Call, Message, Step, Trace, View
+from requestshook.clocks import shifts
+from requestshook.events import Event
+from requestshook.naming import name
+from requestshook.ordering import order
+from requestshook.pairing import Paired, pair
+from requestshook.parents import relate
 
-UNSEEN = "unseen"  # the end of a body was not seen
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A request or a response as one view saw it; its body's content stays where it is."""
-
-    event: Request | Response  # without its body's content
-    body: Body | None  # size, cut, encoding and why, without content; None where its end was not seen
-    ref: int | None  # names the event that holds the content; None where there is no content
-    end: str = "complete"  # complete, closed, `error: …` or unseen
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One call as one capture point saw it. A wire or server view of a retried call has one view an attempt."""
-
-    kind: str  # client, wire or server
-    host: str
-    pid: int
-    n: int
-    request: Message | None
-    response: Message | None = None
-    failure: Failure | None = None
-    shift: float = 0.0  # seconds added to this host's clock
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request with its response or failure, whoever saw it."""
-
-    id: str
-    parent: str | None
-    inferred: bool  # the parent was found by time, not by id
-    depth: int
-    caller: str
-    callee: str
-    method: str
-    target: str  # path and query, as sent
-    views: tuple[View, ...]  # outermost first
-    request: Message  # what the page shows: the innermost view
-    response: Message | None
-    failure: Failure | None
-    attempts: tuple[Attempt, ...]  # the earlier tries
-    started: float  # when the outermost view's request was about to leave
-    answered: float | None  # when its status and headers were there, or it failed
-    request_step: int
-    response_step: int | None
-    failure_step: int | None
-
-    @property
-    def status(self) -> int | None:
-        """The response's status code; None where none came."""
-        return self.response.event.status if self.response and isinstance(self.response.event, Response) else None
-
-    @property
-    def failed(self) -> bool:
-        """No response, a failure after one, or a status of 400 and more."""
-        return self.failure is not None or (self.status or 0) >= 400
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What a page numbers: a request, a response or a failure."""
-
-    number: int
-    kind: str  # request, response or failure
-    at: float
-    call: Call
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """The calls of one recording."""
-
-    id: str
-    name: str
-    command: tuple[str, ...]
-    output: tuple[tuple[str, str], ...]
-    output_cut: bool
-    exit: int | None
-    started: float
-    ended: float | None
-    calls: tuple[Call, ...]  # in the order of their requests' steps
-    steps: tuple[Step, ...]
-    processes: tuple[Process, ...] = ()
-    remarks: tuple[str, ...] = ()  # what a reader should know: shifted clocks, names that disagree, lost lines
-    figures: dict[str, int] = field(default_factory=dict)
+__all__ = ["UNSEEN", "Call", "Message", "Step", "Trace", "View", "build"]
 
 
 def build(events: Iterable[tuple[int, Event]], services: Iterable[tuple[str, str]] = ()) -> Trace:
@@ -106,4 +27,65 @@ def build(events: Iterable[tuple[int, Event]], services: Iterable[tuple[str, str
     `services` are (name, `addresses.normal_base` of an address) pairs. The order of the events does not matter,
     except that lines of one file come in the order of the file.
     """
-    raise NotImplementedError
+    paired = pair(events)
+    remarks = list(paired.remarks)
+    remarks += name(paired.drafts, tuple(services), paired.processes)
+    clocks, said = shifts(paired.drafts)
+    for draft in paired.drafts:
+        draft.shifts = clocks
+    remarks += said
+    remarks += relate(paired.drafts)
+    calls, steps = order(paired.drafts)
+    remarks += _given_up(calls) + _lost(paired)
+    return _trace(paired, calls, steps, tuple(remarks))
+
+
+def _trace(paired: Paired, calls: tuple[Call, ...], steps: tuple[Step, ...], remarks: tuple[str, ...]) -> Trace:
+    began = paired.recordings[0] if paired.recordings else None
+    ended = paired.recorded[-1] if paired.recorded else None
+    id = began.trace if began else _most_common_trace(paired)
+    return Trace(
+        id=id,
+        name=(began.name if began else "") or id,
+        command=began.command if began else (),
+        output=ended.output if ended else (),
+        output_cut=ended.cut if ended else False,
+        exit=ended.exit if ended else None,
+        started=began.at if began else min((call.started for call in calls), default=0.0),
+        ended=ended.at if ended else None,
+        calls=calls,
+        steps=steps,
+        processes=tuple(paired.processes),
+        remarks=remarks,
+        figures={
+            "calls": len(calls),
+            "services": len({name for call in calls for name in (call.caller, call.callee)}),
+            "failures": sum(call.failed for call in calls),
+            "hidden": 0,
+        },
+    )
+
+
+def _most_common_trace(paired: Paired) -> str:
+    counted = Counter(sight.origin.trace for draft in paired.drafts for sight in draft.sights)
+    counted.update(event.trace for event in paired.recorded)
+    return min(counted, key=lambda trace: (-counted[trace], trace), default="")
+
+
+def _given_up(calls: Iterable[Call]) -> list[str]:
+    """Calls that a server answered after the caller had ceased to wait."""
+    found = [call for call in calls if call.response is None and call.failure and any(v.response for v in call.views)]
+    if not found:
+        return []
+    steps = ", ".join(str(call.failure_step) for call in found[:8])
+    return [
+        f"The caller never got an answer that was given further in (step {steps}{', …' if len(found) > 8 else ''})."
+    ]
+
+
+def _lost(paired: Paired) -> list[str]:
+    return [
+        f"Process {count.pid} on {count.host} could not write {count.dropped} lines ({count.why or 'reason unknown'})."
+        for count in paired.counts
+        if count.dropped
+    ]
