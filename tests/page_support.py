@@ -134,7 +134,7 @@ class Story:
         if body is None:
             return Message(event, None, None, "unseen")
         if not isinstance(body, Body):
-            body = Body(body, len(body.encode() if isinstance(body, str) else body))
+            body = Body(body, len(body.encode("utf-8", "replace") if isinstance(body, str) else body))
         ref = None
         if body.content:
             self.bodies.append(body)

@@ -38,8 +38,12 @@ _SPELLED = r"""
 _ENTITIES = re.compile(_SPELLED, re.VERBOSE | re.IGNORECASE)
 _SIMPLE = re.compile(r"[A-Za-z]*|[0-9]{1,4}")
 _CONTROLS = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
-_TITLE = re.compile(rf'["<>&\\`{_CONTROLS}]')
-_LABEL = re.compile(rf'["<>&\\`{{}}{_CONTROLS}]')
+# What reads a page before its Markdown is read, fences or not: macros, included files, Critic's marks.
+_BEFORE_MARKDOWN = re.compile(r"\{(?=[{%#!]|--|\+\+|~~|==|>>)")
+_TITLE = re.compile(rf'["<>&\\`{_CONTROLS}]|{_BEFORE_MARKDOWN.pattern}')
+# An attribute's value is read as Markdown before it is read as an attribute.
+_LABEL = re.compile(r"(?<=[^\W_])_(?=[^\W_])|:(?=[0-9]+(?:[ /]|$))|(" + _SPELLED + ")", re.VERBOSE | re.IGNORECASE)
+_JOINER = "\u2060"  # seen by nobody
 _MERMAID = re.compile(r"[^\w /.,?\-→←–·‹›…\u2400-\u2424\ufffd]|\be(?=nd\b)", re.IGNORECASE)
 _SNIPPET = re.compile(r"(?m)^([ \t]*)(?=;*-+8<-)")
 _CODE_SAFE = re.compile(r"[\w.:@/+=,-]+( [\w.:@/+=,-]+)*")
@@ -70,8 +74,8 @@ def title(text: str) -> Markdown:
 
 
 def label(text: str) -> Markdown:
-    """Text between the double quotes of an attribute in braces."""
-    return Markdown(_LABEL.sub(_percent, text.encode("utf-8", "replace").decode()))
+    """Text between the double quotes of an attribute in braces: percent-encoded where it could be markup."""
+    return Markdown(_LABEL.sub(_percent_found, text.encode("utf-8", "replace").decode()))
 
 
 def code(text: str) -> Markdown:
@@ -97,12 +101,15 @@ def fence(lines: Iterable[str], info: str = "", *, indent: int = 0, snippets: bo
     """A fenced code block of lines that hold no line feed, each indented, closed by a fence that none of them can be.
 
     `info` is what follows the opening fence. With `snippets`, lines that the snippets extension would take for an
-    inclusion get the `;` that it removes again.
+    inclusion get the `;` that it removes again. Braces that macros, includes or Critic would read, which look into
+    fences too, get a joiner that nobody sees.
     """
     pad = " " * indent
     body = f"\n{pad}".join(lines)
     if "8<-" in body and snippets:
         body = _SNIPPET.sub(r"\1;", body)
+    if "{" in body:
+        body = _BEFORE_MARKDOWN.sub("{" + _JOINER, body)
     mark = "```"
     if mark in body:
         mark = "`" * (1 + max(len(run) for run in _TICKS.findall(body)))
@@ -115,3 +122,7 @@ def _entities(found: re.Match[str]) -> str:
 
 def _percent(found: re.Match[str]) -> str:
     return "".join(f"%{octet:02X}" for octet in found[0].encode())
+
+
+def _percent_found(found: re.Match[str]) -> str:
+    return _percent(found) if found[1] else found[0]

@@ -6,7 +6,8 @@ A first pass reads every message once and keeps nothing but the numbers of its p
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jinja2
@@ -22,6 +23,13 @@ PARTS = ("page", "command", "map", "diagram", "steps", "log")
 SEARCHED_STEPS = 50  # a page of more is left out of the site's search: its code blocks are most of the index
 WIDE_LANES = 6  # a map of more services takes the table of contents' room
 TAB_INDENT = 4
+_FILTERS: dict[str, Callable[[str], escape.Markdown]] = {
+    "inline": escape.inline,
+    "title": escape.title,
+    "label": escape.label,
+    "code": escape.code,
+    "markdown": escape.Markdown,
+}
 
 
 def render(
@@ -86,19 +94,13 @@ def _environment(settings: PageSettings, templates: str | os.PathLike[str] | Non
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters |= {
-        "inline": lambda text: escape.inline(str(text)),
-        "title": lambda text: escape.title(str(text)),
-        "label": lambda text: escape.label(str(text)),
-        "code": lambda text: escape.code(str(text)),
-        "markdown": lambda text: escape.Markdown(text),
-        "fence": lambda lines, info="": escape.fence(lines, info, snippets=settings.snippets),
-        "tab": lambda tab: _tab(tab, settings.snippets),
-    }
+    environment.filters |= _FILTERS
+    environment.filters["fence"] = partial(escape.fence, snippets=settings.snippets)
+    environment.filters["tab"] = partial(_tab, snippets=settings.snippets)
     return environment
 
 
-def _tab(tab: Tab, snippets: bool) -> escape.Markdown:
+def _tab(tab: Tab, *, snippets: bool) -> escape.Markdown:
     """A tab's fence, indented to stand under its label."""
     info = f'{tab.language} title="{escape.title(tab.title)}" linenums="1"'
     if tab.highlights:

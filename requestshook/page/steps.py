@@ -135,7 +135,7 @@ class StepWriter:
             return
         lines = [_header_line(name, self.pseudonyms.numbered(value)) for name, value in self._headers(message)]
         yield Tab(self.words["header"], "http", heading, lines or [self.words["none"]])
-        query = addresses.split_target(self._target(step.call))[1]
+        query = self._target(step.call).partition("?")[2]
         if step.kind == "request" and ("&" in query or len(query) > QUERY_SHOWN):
             yield Tab(self.words["query"], "text", heading, [_in_line(pair) for pair in query.split("&")])
         body = self._load(message)
@@ -184,7 +184,7 @@ def outcome(step: Step) -> str:
     event = step.call.response.event if step.call.response else None
     if step.kind == "failure" or not isinstance(event, Response):
         return error_name(step.call)
-    return f"{event.status} {event.reason or _phrase(event.status)}".rstrip()
+    return f"{event.status} {event.reason or _phrase(event.status)}".rstrip(" ")
 
 
 def error_name(call: Call) -> str:
@@ -199,15 +199,13 @@ def anchor(number: int) -> str:
 
 def short_target(target: str) -> str:
     """Path and query, the query cut at 60 characters."""
-    path, query = addresses.split_target(target)
-    if not query:
-        return target if target.endswith("?") else path
-    return f"{path}?{query if len(query) <= QUERY_SHOWN else query[:QUERY_SHOWN] + '…'}"
+    path, mark, query = target.partition("?")
+    return f"{path}{mark}{query if len(query) <= QUERY_SHOWN else query[:QUERY_SHOWN] + '…'}"
 
 
 def short_path(target: str, longest: int = _LABEL_PATH) -> str:
     """The path, its last two segments where it is long."""
-    path = addresses.split_target(target)[0]
+    path = target.partition("?")[0]
     if len(path) <= longest:
         return path
     last = "/".join(path.rstrip("/").rsplit("/", 2)[-2:])
