@@ -1,14 +1,147 @@
-"""Stub: being written."""
+"""Event -> event: what is secret becomes a pseudonym, and a body's octets become text where they are text.
+
+A pseudonym is `‹kind:16 hex digits›`, a keyed hash of the value alone: the same value has the same digits wherever
+it stands and however it is spelled there, in every process with the same key. The kind says what it is to a reader.
+docs/redaction.md lists what is known.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from _blake2 import blake2s
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import unquote, unquote_plus
 
-from requestshook.events import Event, Headers
+from requestshook import bodies, scan
+from requestshook.events import (
+    COMPLETE,
+    Attempt,
+    Body,
+    BodyEnd,
+    Count,
+    Event,
+    Failure,
+    Headers,
+    Process,
+    Recorded,
+    Recording,
+    Request,
+    Response,
+)
+from requestshook.scan import AUTHORIZATION, COOKIES, SET_COOKIE
+
+_SUFFIXES = (
+    ("password", "password"), ("passwd", "password"), ("passphrase", "password"), ("passcode", "password"),
+    ("pwd", "password"), ("adminpass", "password"), ("userpass", "password"), ("dbpass", "password"),
+    ("secret", "secret"), ("token", "token"), ("cookie", "cookie"),
+    ("apikey", "key"), ("accesskey", "key"), ("secretkey", "key"), ("privatekey", "key"), ("authkey", "key"),
+    ("signingkey", "key"), ("encryptionkey", "key"), ("sharedkey", "key"), ("masterkey", "key"),
+    ("accountkey", "key"), ("sessionkey", "key"), ("subscriptionkey", "key"), ("tempurlkey", "key"),
+)  # fmt: skip
+_EXACT = {
+    "pass": "password", "passwordhash": "password", "passwordconfirmation": "password", "passwordconfirm": "password",
+    "otp": "password", "tokenid": "token", "tokenvalue": "token", "secretid": "secret", "secretvalue": "secret",
+    "secretstring": "secret", "credential": "credential", "credentials": "credential",
+    "authorization": AUTHORIZATION, "proxyauthorization": AUTHORIZATION, "httpauthorization": AUTHORIZATION,
+    "cookie": COOKIES, "httpcookie": COOKIES, "setcookie": SET_COOKIE, "sessionid": "cookie", "jsessionid": "cookie",
+}  # fmt: skip
+_IN_QUERY = {
+    "signature": "key", "sig": "key", "xamzsignature": "key", "xgoogsignature": "key", "tempurlsig": "key",
+    "assertion": "token", "clientassertion": "token", "samlresponse": "token", "codeverifier": "secret",
+}  # fmt: skip
+_NO_SECRET = (  # where a page of results begins is nobody's secret
+    "pagetoken", "nexttoken", "continuationtoken", "continuetoken", "synctoken", "scrolltoken",
+)  # fmt: skip
+_JOINERS = {ord(c): None for c in "-_.: []\t\r\n"}
+_SCHEME = re.compile(
+    r"(basic|bearer|digest|negotiate|ntlm|token|apikey|api-key|key|hawk|oauth|mac|dpop|jwt|sharedkey|ssws|vapid"
+    r"|aws|aws4-hmac-sha256|googlelogin|hoba|mutual|scram-sha-1|scram-sha-256|gnap)[ \t]+(?=\S)",
+    re.IGNORECASE,
+)
+_QUERY_OR_FRAGMENT = re.compile("[?#]")
+_SEPARATOR = re.compile("([&#])")
+_TOKEN_SCHEMES = ("bearer", "token", "jwt", "dpop")
+_HEADERS = {"x-instance-id-signature": "key", "private-token": "token"}
+_HEADER_ARGUMENT = re.compile(r"([A-Za-z][\w-]*)(:\s*)(.+)", re.DOTALL)
+_OPTION = re.compile(r"(--[A-Za-z][\w.-]*)((?:=|\s+)[\"']?)([^\s\"']+)")
+_UNDECODED = "its coding ({}) was not undone, so that nothing secret could be found in it"
+
+
+class Known:
+    """Known names of secrets, and what stands instead of their values."""
+
+    def __init__(self, key: bytes, keys: Iterable[str] = ()) -> None:
+        self._key = key[:32]
+        self._own = {_compact(name) for name in keys} - {""}
+        self._kinds: dict[tuple[str, bool], str | None] = {}
+
+    def kind(self, name: str, query: bool = False) -> str | None:
+        """The kind of what stands under the name; None where it is no secret. `query`: also what signs a URL."""
+        try:
+            return self._kinds[name, query]
+        except KeyError:
+            kind = self._kind(_compact(name[-128:]), query)
+            if len(self._kinds) < 2000:
+                self._kinds[name, query] = kind
+            return kind
+
+    def _kind(self, name: str, query: bool) -> str | None:
+        own = "secret" if name in self._own else None
+        name = name.rstrip("0123456789") or name
+        if name in _EXACT:
+            return _EXACT[name]
+        if query and name in _IN_QUERY:
+            return _IN_QUERY[name]
+        if own is None and name.endswith(_NO_SECRET):
+            return None
+        return next((kind for suffix, kind in _SUFFIXES if name.endswith(suffix)), own)
+
+    def pseudonym(self, kind: str, value: str) -> str:
+        """What stands instead of a value: the digits depend on the value and the key alone."""
+        octets = value.encode("utf-8", "surrogatepass")
+        return f"‹{kind}:{blake2s(octets, digest_size=8, key=self._key).hexdigest()}›"
+
+    def instead(self, kind: str, raw: str, plain: Callable[[str], str] = str) -> str:
+        """What stands instead of a value as spelled, which `plain` undoes: a scheme and the names of cookies stay."""
+        if not raw or scan.PSEUDONYM.fullmatch(raw):
+            return raw
+        if kind == AUTHORIZATION:
+            return self._authorization(raw, plain)
+        if kind == COOKIES:
+            return ";".join(self._cookie(pair, plain) for pair in raw.split(";"))
+        if kind == SET_COOKIE:
+            pair, semicolon, attributes = raw.partition(";")
+            return self._cookie(pair, plain) + semicolon + attributes
+        return self.pseudonym(kind, plain(raw))
+
+    def _authorization(self, raw: str, plain: Callable[[str], str]) -> str:
+        scheme = _SCHEME.match(raw)
+        if scheme is None:
+            return self.pseudonym("token", plain(raw))
+        kind = "token" if scheme[1].lower() in _TOKEN_SCHEMES else "credential"
+        return scheme[0] + self.instead(kind, raw[scheme.end() :].rstrip(), plain)
+
+    def _cookie(self, pair: str, plain: Callable[[str], str]) -> str:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            name, value = "", pair
+        core = value.strip(' \t"\\')
+        if not core or scan.PSEUDONYM.fullmatch(core):
+            return pair
+        head, _, tail = value.partition(core)
+        return name + equals + head + self.pseudonym("cookie", unquote(plain(core))) + tail
+
+
+def _compact(name: str) -> str:
+    return name.lower().translate(_JOINERS)
 
 
 class Redactor:
-    """Replaces secrets by pseudonyms."""
+    """Replaces secrets by pseudonyms under one key; `headers`, `keys` and `patterns` are added to what is known.
+
+    With `on=False` nothing is replaced; codings are undone and bodies become text all the same.
+    """
 
     def __init__(
         self,
@@ -18,8 +151,234 @@ class Redactor:
         headers: Iterable[str] = (),
         keys: Iterable[str] = (),
         patterns: Iterable[str] = (),
-    ) -> None: ...
+    ) -> None:
+        keys = tuple(keys)
+        self.on = on
+        self._known = Known(key, keys)
+        self._scanner = scan.Scanner(self._known, keys, patterns)
+        self._own_headers = {name.lower(): "secret" for name in headers}
+        self._header_kinds: dict[str, str | None] = {}
 
     def event(self, event: Event, headers: Headers = ()) -> Event:
-        """The event with every secret replaced."""
-        return event
+        """The event with every secret replaced; `headers` are those of the message whose body a BodyEnd brings."""
+        return _EVENTS[type(event)](self, event, headers)
+
+    def text(self, text: str) -> str:
+        """A text with the secrets in it replaced: known shapes, and what stands under known names."""
+        return self._scanner.redact(text) if self.on and text else text
+
+    def url(self, url: str) -> str:
+        """A URL with the secrets of its user-info, query and fragment replaced, and known shapes everywhere."""
+        if not self.on:
+            return url
+        if "=" in url:
+            url = self._pairs(url, _QUERY_OR_FRAGMENT.search(url))
+        return self._scanner.redact(url)
+
+    def headers(self, pairs: Headers) -> Headers:
+        """Header fields with the values of known ones replaced, and what is found in others."""
+        if not self.on:
+            return pairs
+        kinds = [self._header_kind(name) for name, _ in pairs]
+        others = [pair[1] for pair, kind in zip(pairs, kinds) if kind is None]
+        # all at once, after a dash so that they do not look like JSON: most often there is nothing
+        suspect = bool(self._scanner.edits("-\n" + "\n".join(others)))
+        if not suspect and len(others) == len(pairs):
+            return pairs
+        return tuple([(name, self._header(value, kind, suspect)) for (name, value), kind in zip(pairs, kinds)])
+
+    def _header_kind(self, name: str) -> str | None:
+        try:
+            return self._header_kinds[name]
+        except KeyError:
+            low = name.lower()
+            kind = _HEADERS.get(low) or self._known.kind(low) or self._own_headers.get(low)
+            if len(self._header_kinds) < 2000:
+                self._header_kinds[name] = kind
+            return kind
+
+    def _header(self, value: str, kind: str | None, suspect: bool) -> str:
+        if kind is not None:
+            return self._known.instead(kind, value, _from_latin)
+        return self._scanner.redact(value) if suspect else value
+
+    def _pairs(self, url: str, begin: re.Match[str] | None) -> str:
+        if begin is None:
+            return url
+        at = begin.end()
+        return url[:at] + "".join([self._pair(piece) for piece in _SEPARATOR.split(url[at:])])
+
+    def _pair(self, pair: str) -> str:
+        name, equals, value = pair.partition("=")
+        kind = self._known.kind(unquote_plus(name), query=True) if value else None
+        if kind is None:
+            return pair
+        core = value.rstrip("\r\n")
+        return name + equals + self._known.instead(kind, core, unquote_plus) + value[len(core) :]
+
+    def arguments(self, argv: Iterable[str]) -> tuple[str, ...]:
+        """A command line with the values of known options replaced: `--os-password x`, `--os-password=x`."""
+        if not self.on:
+            return tuple(argv)
+        arguments: list[str] = []
+        kind = None
+        for argument in argv:
+            if kind is not None and not argument.startswith("--"):
+                arguments.append(self._known.instead(kind, argument))
+                kind = None
+                continue
+            kind = self._option_kind(argument) if argument[:1] == "-" else None
+            arguments.append(self._argument(argument))
+        return tuple(arguments)
+
+    def _option_kind(self, argument: str) -> str | None:
+        return self._known.kind(argument.lstrip("-")) if argument.startswith("--") else None
+
+    def _argument(self, argument: str) -> str:
+        header = _HEADER_ARGUMENT.fullmatch(argument)
+        kind = self._header_kind(header[1]) if header else None
+        if header and kind:
+            return header[1] + header[2] + self._known.instead(kind, header[3])
+        return self.text(_OPTION.sub(self._option, argument) if "--" in argument else argument)
+
+    def _option(self, option: re.Match[str]) -> str:
+        kind = self._option_kind(option[1])
+        value = self._known.instead(kind, option[3]) if kind and option[3][:2] != "--" else option[3]
+        return option[1] + option[2] + value
+
+    def body(self, body: Body, content_type: str, content_encoding: str, *, partial: bool = False) -> Body:
+        """A body as text where it is text, its coding undone, its secrets replaced; `partial`: its end was not seen."""
+        content, size, cut, encoding, why = body
+        if content is None:
+            return body
+        missing = cut or partial
+        if isinstance(content, bytes) and encoding is None and content_encoding:
+            undone, encoding, bounded, lost = bodies.undo(content, content_encoding)
+            if undone is None:
+                return body._replace(content=None, why=_UNDECODED.format(encoding)) if self.on else body
+            content, cut, missing = undone, cut or bounded, missing or bounded or lost
+        return Body(self._content(content, content_type, missing), size, cut, encoding, why)
+
+    def _content(self, content: bytes | str, content_type: str, cut: bool) -> bytes | str:
+        text = content if isinstance(content, str) else None
+        octets = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+        if self.on:
+            whole = bodies.without_files(octets, content_type, cut, self._field)
+            if whole is not octets:
+                octets, text = whole, None if text is None else whole.decode("utf-8", "surrogatepass")
+        if text is None:
+            text = bodies.text_of(octets, content_type, cut)
+        if not self.on:
+            return octets if text is None else text
+        if text is None:
+            return self._octets(octets, content_type, cut)
+        if content_type[:33].lower() == "application/x-www-form-urlencoded" and "=" in text:
+            text = "&".join([self._pair(pair) for pair in text.split("&")])
+        return self._scanner.redact(text, cut=cut)
+
+    def _octets(self, octets: bytes, content_type: str, cut: bool) -> bytes | str:
+        """Octets that are no text, with what is found in them as Latin-1 replaced."""
+        latin = octets.decode("latin-1")
+        for character, spelled in _MARKS:
+            latin = latin.replace(spelled, character)
+        redacted = self._scanner.redact(latin, cut=cut)
+        if redacted == latin:
+            return octets
+        for character, spelled in _MARKS:
+            redacted = redacted.replace(character, spelled)
+        return self._content(redacted.encode("latin-1"), content_type, cut)
+
+    def _field(self, name: str, value: bytes) -> bytes:
+        kind = self._known.kind(name, query=True)
+        if kind is None or not value:
+            return value
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            text = value.decode("latin-1")
+        return self._known.instead(kind, text).encode("utf-8", "surrogatepass")
+
+    # what each event holds
+
+    def _request(self, event: Request, _: Headers) -> Request:
+        return event._replace(
+            url=self.url(event.url), headers=self.headers(event.headers), body=self._message(event.body, event.headers)
+        )
+
+    def _response(self, event: Response, _: Headers) -> Response:
+        return event._replace(
+            reason=self.text(event.reason),
+            headers=self.headers(event.headers),
+            attempts=self._attempts(event.attempts),
+            body=self._message(event.body, event.headers),
+        )
+
+    def _message(self, body: Body | None, headers: Headers, partial: bool = False) -> Body | None:
+        if body is None:
+            return None
+        content_type = content_encoding = ""
+        for name, value in headers:
+            if len(name) == 12 and name.lower() == "content-type":
+                content_type = value
+            elif len(name) == 16 and name.lower() == "content-encoding":
+                content_encoding = f"{content_encoding},{value}" if content_encoding else value
+        return self.body(body, content_type, content_encoding, partial=partial)
+
+    def _body_end(self, event: BodyEnd, headers: Headers) -> BodyEnd:
+        body = self._message(event.body, headers, event.end != COMPLETE)
+        return event._replace(body=body or event.body, end=self.text(event.end))
+
+    def _attempts(self, attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+        return tuple([Attempt(a.status, a.error and self.text(a.error)) for a in attempts]) if attempts else attempts
+
+    def _failure(self, event: Failure, _: Headers) -> Failure:
+        return event._replace(error=self.text(event.error), attempts=self._attempts(event.attempts))
+
+    def _recording(self, event: Recording, _: Headers) -> Recording:
+        return event._replace(command=self.arguments(event.command))
+
+    def _recorded(self, event: Recorded, _: Headers) -> Recorded:
+        return event._replace(output=self._output(event.output, event.cut)) if self.on else event
+
+    def _output(self, output: tuple[tuple[str, str], ...], cut: bool) -> tuple[tuple[str, str], ...]:
+        """Each stream is read as one text: a secret may begin in one piece and end in the next."""
+        pieces = [text for _, text in output]
+        for stream in {name for name, _ in output}:
+            mine = [i for i, (name, _) in enumerate(output) if name == stream]
+            edits = self._scanner.edits("".join(pieces[i] for i in mine), cut=cut)
+            at = 0
+            for i in mine:
+                text = pieces[i]
+                pieces[i] = scan.apply_within(text, at, edits)
+                at += len(text)
+        return tuple([(name, text) for (name, _), text in zip(output, pieces)])
+
+    def _process(self, event: Process, _: Headers) -> Process:
+        return event._replace(program=self.text(event.program))
+
+    def _count(self, event: Count, _: Headers) -> Count:
+        return event._replace(why=event.why and self.text(event.why))
+
+
+_MARKS = tuple((character, character.encode().decode("latin-1")) for character in "‹›")
+
+_EVENTS: dict[type, Callable[[Any, Any, Headers], Event]] = {
+    Request: Redactor._request,
+    Response: Redactor._response,
+    BodyEnd: Redactor._body_end,
+    Failure: Redactor._failure,
+    Recording: Redactor._recording,
+    Recorded: Redactor._recorded,
+    Process: Redactor._process,
+    Count: Redactor._count,
+}
+
+
+def _from_latin(value: str) -> str:
+    """The text of a header field's value: octets read as Latin-1 that are most often UTF-8."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
