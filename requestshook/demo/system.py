@@ -6,6 +6,7 @@ ends when its standard input does: by our hand, or because we are gone, however 
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -133,5 +134,5 @@ def _listen(name: str, port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise RequestshookError(f"demo: {name} cannot listen on {HOST}:{port}: {reason}") from None

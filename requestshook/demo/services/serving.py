@@ -9,7 +9,6 @@ import json
 import os
 import re
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -66,7 +65,8 @@ class Application:
         self._routes = [(method, re.compile(pattern), handler) for method, pattern, handler in routes]
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
-        """Answer one request."""
+        """Answer one request; a line is logged when it has come and one before it is answered."""
+        _log(">", f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']} {environ.get('HTTP_USER_AGENT', '-')}")
         incoming = environ["demo.body"] = Incoming(environ)
         try:
             status, headers, body = self._answer(environ)
@@ -75,6 +75,7 @@ class Application:
         incoming.drain()
         if not status.startswith("204"):
             headers = _with_length(headers, len(body))
+        _log("<", f"{status[:3]} {environ['PATH_INFO']}")
         start_response(status, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
@@ -104,22 +105,19 @@ def json_body(value: object) -> bytes:
 
 
 class _Handler(WSGIRequestHandler):
-    """Logs a line when a request has arrived and one when it is answered: time, direction, what."""
-
-    def parse_request(self) -> bool:
-        parsed = super().parse_request()
-        if parsed:
-            self._log(f"> {self.command} {self.path} {self.headers.get('User-Agent', '-')}")
-        return parsed
+    """The application logs its requests itself; what else there is to say is said in the same way."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        self._log(f"< {code} {self.path}")
+        """Said before, when the answer was given."""
 
     def log_message(self, format: str, *args: Any) -> None:
-        self._log(f"! {format % args}")
+        _log("!", format % args)
 
-    def _log(self, text: str) -> None:
-        print(f"{time.time():.6f} {text}", file=sys.stderr, flush=True)
+
+def _log(direction: str, text: str) -> None:
+    """One line on standard error, at once and in one piece: when, whether in or out, what."""
+    line = f"{time.time():.6f} {direction} {text}".replace("\n", "\\n")
+    os.write(2, f"{line}\n".encode("utf-8", "backslashreplace"))
 
 
 class Server(ThreadingMixIn, WSGIServer):
