@@ -178,6 +178,34 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert said[0].startswith("requestshook: cannot record: ")
 
 
+def test_calls_made_while_serving(spooled: Any, tmp_path: Path) -> None:
+    """A call made in any step of an application has the served call as its parent, up to the next server's view."""
+    import requests
+
+    import requestshook
+
+    id = new()
+
+    def application(environ: Any, start_response: Any) -> Iterator[bytes]:
+        with requestshook.hook(requests.Session()) as session:
+            session.trust_env = False
+            yield session.get(f"http://127.0.0.1:{behind.port}/one_element").content
+            start_response("200 OK", [])
+            yield session.get(f"http://127.0.0.1:{behind.port}/generator").content
+
+    with serving("wsgiref", "patched", tmp_path / "ours", trace=None) as behind:
+        own = tags.new_trace_id(spooled.recorder.settings().key)
+        names = (tags.REQUEST_ID, tags.TRACE_ID)
+        environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in zip(names, (id, own))}
+        result = Middleware(application)({"REQUEST_METHOD": "GET", **environ}, lambda *args: None)
+        assert len(list(result)) == 2
+        result.close()  # type: ignore[attr-defined]  # it has one
+    made = [event for event in spooled.of(Request) if event.origin.view == "client"]
+    assert [(event.parent, event.origin.trace) for event in made] == [(id, own)] * 2
+    served = [event for event in spooled.of(Request) if event.origin.view == "server"]
+    assert [(event.origin.id, event.parent) for event in served] == [(id, None)]
+
+
 async def asgi(scope: Any, receive: Any, send: Any) -> None:
     """An ASGI application that is a function."""
 
@@ -219,7 +247,7 @@ def gunicorn(spooled: Any) -> Any:
     module.BaseApplication = type("BaseApplication", (Gunicorn,), {"wsgi": Gunicorn.wsgi})  # type: ignore[attr-defined]
     servers.SERVERS["gunicorn.app.base"](module)
     servers.SERVERS["gunicorn.app.base"](module)
-    return module.BaseApplication  # type: ignore[attr-defined]
+    return module.BaseApplication
 
 
 @pytest.mark.parametrize("worker", ["uvicorn.workers.UvicornWorker", "asgi", Asgi])

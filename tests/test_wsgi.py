@@ -328,6 +328,35 @@ def test_streamed_response(spooled: Spooled, trace: str) -> None:
     assert (ended.of, ended.end, content(ended.body)) == ("response", "complete", b"abcdef")
 
 
+def test_whole_in_the_first_piece(spooled: Spooled, trace: str) -> None:
+    """A first piece as long as the Content-Length needs no second line; what is read after it still counts."""
+
+    def application(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [*TEXT, ("Content-Length", "3")])
+        yield b"abc"
+        environ["wsgi.input"].read(2)
+
+    Wire().run(Middleware(application), environment("POST", b"abcd"))
+    assert content(one(spooled, Response).body) == b"abc"
+    ended = one(spooled, BodyEnd)
+    assert (ended.of, content(ended.body), ended.end) == ("request", b"ab", "closed")
+
+
+def test_a_server_that_takes_headers_late(spooled: Spooled, trace: str) -> None:
+    """Headers given after the first octet change nothing of what is recorded, even if the server allows it."""
+
+    def application(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", TEXT[:])
+        yield b"abc"
+        start_response("204 No Content", [])
+        yield b"def"
+
+    result = Middleware(application)(environment(), lambda *args: None)
+    assert b"".join(result) == b"abcdef"
+    assert one(spooled, Response).status == 200
+    assert content(one(spooled, BodyEnd).body) == b"abcdef"
+
+
 def test_content_is_cut(spooled: Spooled, trace: str) -> None:
     """Of long content the head is kept, and its size is known."""
 
@@ -394,7 +423,7 @@ def test_exceptions_pass_unchanged(spooled: Spooled, trace: str) -> None:
         with pytest.raises(LookupError) as caught:
             Wire().run(Middleware(application), environment())
         assert caught.value is error
-    assert [event.error for event in spooled.of(Failure)] == ["LookupError: lost"] * 2  # type: ignore[union-attr]
+    assert [event.error for event in spooled.of(Failure)] == ["LookupError: lost"] * 2
     ended = one(spooled, BodyEnd)
     assert (ended.end, content(ended.body)) == ("error: LookupError: lost", b"half")
 
@@ -464,7 +493,7 @@ def test_written_content(spooled: Spooled, trace: str) -> None:
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 def test_no_content(spooled: Spooled, trace: str, status: str) -> None:
     """A response that has no content has none in the recording."""
-    Wire().run(Middleware(answering(b"", status=status)), environment())
+    Wire().run(Middleware(answering(b"not for the wire", status=status)), environment())
     assert one(spooled, Response).body.size == 0
 
 
@@ -514,6 +543,30 @@ def test_request_content(spooled: Spooled, trace: str, way: str) -> None:
     ended = one(spooled, BodyEnd)
     assert one(spooled, Request).body is None
     assert (ended.of, content(ended.body), ended.end) == ("request", expected, end)
+
+
+ENDS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "all": (lambda i: i.read(), "complete"),
+    "all, none": (lambda i: i.read(None), "complete"),
+    "piece by piece": (lambda i: list(iter(lambda: i.read(5), b"")), "complete"),
+    "line by line": (lambda i: list(iter(i.readline, b"")), "complete"),
+    "lines": (lambda i: i.readlines(), "complete"),
+    "iterated": (lambda i: list(i), "complete"),
+    "into a buffer": (lambda i: [i.readinto(bytearray(30)), i.readinto(bytearray(30))], "complete"),
+    "just short of the end": (lambda i: i.read(len(CONTENT)), "closed"),
+    "some lines": (lambda i: i.readlines(3), "closed"),
+}
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_request_content_of_unknown_length(spooled: Spooled, trace: str, way: str) -> None:
+    """Chunked content is complete once its end was read, in whatever way."""
+    how, end = ENDS[way]
+    environ = environment("POST", HTTP_TRANSFER_ENCODING="chunked")
+    environ["wsgi.input"] = io.BytesIO(CONTENT)
+    Wire().run(Middleware(reads(how)), environ)
+    assert environ["got"] == how(io.BytesIO(CONTENT))
+    assert one(spooled, BodyEnd).end == end
 
 
 def test_content_that_breaks_off(spooled: Spooled, trace: str) -> None:
@@ -593,6 +646,21 @@ def test_file_passes_as_it_is(spooled: Spooled, trace: str, tmp_path: Any) -> No
     assert (content(body)[:9], body.size, body.cut) == (b"345678901", 99_997, True)
 
 
+def test_part_of_a_file(spooled: Spooled, trace: str, tmp_path: Any) -> None:
+    """Of a file that is sent in part, as the Content-Length says, only that part is recorded."""
+    (tmp_path / "image").write_bytes(b"0123456789")
+
+    def application(environ: Any, start_response: Any) -> Any:
+        file = open(tmp_path / "image", "rb")  # noqa: SIM115  # the server closes it
+        start_response("206 Partial Content", [*TEXT, ("Content-Length", "4")])
+        return environ["wsgi.file_wrapper"](file)
+
+    result: Any = Middleware(application)(environment(), Wire().start_response)
+    result.close()
+    body = one(spooled, Response).body
+    assert (content(body), body.size, body.cut) == (b"0123", 4, False)
+
+
 def test_file_without_a_descriptor(spooled: Spooled, trace: str) -> None:
     """What no sendfile could send is teed as any other iterable, and closed."""
     kept = io.BytesIO(b"in memory")
@@ -628,7 +696,7 @@ def test_validated_on_both_sides(spooled: Spooled, trace: str) -> None:
         result = validator(Middleware(validator(kind)))(environ, wire.start_response)
         for chunk in result:
             wire.write(chunk)
-        result.close()
+        result.close()  # type: ignore[attr-defined]  # it has one
         assert wire.content == b"one\ntwo\n", count
     assert len(spooled.of(Response)) == 2
     assert spooled.said == []

@@ -580,4 +580,4 @@ def _counted(*args: Any) -> int:
     return count
 
 
-os.sendfile = _counted
+os.sendfile = _counted  # type: ignore[assignment]  # of the same shape
