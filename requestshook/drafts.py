@@ -14,7 +14,7 @@ LOST = float("inf")
 class Sight:
     """One exchange as one capture point saw it, while its lines come together."""
 
-    __slots__ = ("bodies", "failure", "origin", "places", "refs", "request", "response")
+    __slots__ = ("_messages", "bodies", "failure", "origin", "places", "refs", "request", "response")
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
@@ -23,6 +23,7 @@ class Sight:
         self.failure: Failure | None = None
         self.bodies: dict[str, BodyEnd] = {}
         self.refs: dict[str, int] = {}
+        self._messages: dict[str, Message | None] = {}
         self.places: dict[str, int] = {}  # of each line among those of its process
 
     @property
@@ -90,21 +91,23 @@ class Sight:
 
     def message(self, of: str) -> Message | None:
         """The request or the response, with its body from wherever it stood."""
-        event = self.request if of == "request" else self.response
-        if event is None:
-            return None
+        if of not in self._messages:
+            event = self.request if of == "request" else self.response
+            self._messages[of] = self._message(of, event) if event is not None else None
+        return self._messages[of]
+
+    def _message(self, of: str, event: Request | Response) -> Message:
         body, ref, end = event.body, self.refs[of], COMPLETE
-        if body is None and of in self.bodies:
-            late = self.bodies[of]
-            body, ref, end = late.body, self.refs[of + " body"], late.end
-        elif body is None:
-            end = UNSEEN
-        has_content = body is not None and body.content is not None
-        if event.body is not None and event.body.content is not None:
-            event = event._replace(body=event.body._replace(content=None))
-        if body is not None and has_content:
-            body = body._replace(content=None)
-        return Message(event, body, ref if has_content else None, end)
+        if body is not None:
+            stripped = body if body.content is None else body._replace(content=None)
+            if stripped is not body:
+                event = event._replace(body=stripped)
+            return Message(event, stripped, None if stripped is body else ref, end)
+        late = self.bodies.get(of)
+        if late is None:
+            return Message(event, None, None, UNSEEN)
+        stripped = late.body if late.body.content is None else late.body._replace(content=None)
+        return Message(event, stripped, None if stripped is late.body else self.refs[of + " body"], late.end)
 
 
 class Draft:

@@ -61,4 +61,4 @@ def _callee(draft: Draft, services: Services) -> str:
     for sight in reversed(draft.sights):
         if sight.request is not None and sight.request.callee:
             return sight.request.callee
-    return addresses.authority(url)
+    return addresses.authority(url) or "unknown"

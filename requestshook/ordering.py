@@ -50,6 +50,7 @@ def _points(drafts: list[Draft]) -> tuple[list[_Point], dict[int, list[int]]]:
         begin = parent[0] if parent else None
         end = parent[1] if len(parent) > 1 else None
         indices: list[int] = []
+        after = False  # and what follows such a step is after, too
         for kind, sight, raw in _moments(draft):
             index = len(points)
             at = raw + draft.shift(sight)
@@ -57,7 +58,8 @@ def _points(drafts: list[Draft]) -> tuple[list[_Point], dict[int, list[int]]]:
                 at = max(at, points[begin].at)
                 followers[begin].append(index)
             if end is not None and draft.parent is not None:
-                if _is_after(sight, raw, draft.parent):
+                after = after or _is_after(sight, raw, draft.parent)
+                if after:
                     at = max(at, points[end].at)
                     followers[end].append(index)
                 else:

@@ -128,13 +128,19 @@ def _runs(sights: list[Sight]) -> list[list[Sight]]:
     runs = [run for named in callers.values() for run in _runs_of_one_caller(named)]
     runs.sort(key=lambda run: (min(sight.began for sight in run), min(sight.key() for sight in run)))
     for orphan in orphans:
-        _home(orphan, runs).append(orphan)
+        home = _home(orphan, runs)
+        if home is None:
+            runs.append([orphan])
+        else:
+            home.append(orphan)
     return runs
 
 
-def _home(orphan: Sight, runs: list[list[Sight]]) -> list[Sight]:
-    """Where a sight without a request belongs: to the first call that nobody saw from there, else to the first."""
-    return next((run for run in runs if all(s.layer != orphan.layer for s in run)), runs[0])
+def _home(orphan: Sight, runs: list[list[Sight]]) -> list[Sight] | None:
+    """Where a sight without a request belongs: to the first call that nobody saw from there; a client's to no other."""
+    view = orphan.origin.view
+    free = next((run for run in runs if all(sight.origin.view != view for sight in run)), None)
+    return free if free is not None or view == "client" else runs[0]
 
 
 def _runs_of_one_caller(sights: list[Sight]) -> list[list[Sight]]:
