@@ -63,7 +63,7 @@ class Running:
         return subprocess.run(
             ["openstack", *(arguments or driver.COMMAND[1:])],
             cwd=self.place,
-            env={**driver._environment(self.place), **own, **environment},
+            env={**driver._environment(), **own, **environment},
             capture_output=True,
             encoding="utf-8",
             timeout=60,
@@ -99,7 +99,7 @@ class Running:
 def running(tmp_path: Path) -> Iterator[Running]:
     """The services, running, unrecorded."""
     folder.prepare(tmp_path)
-    with System(tmp_path, driver._environment(tmp_path)) as system:
+    with System(tmp_path, driver._environment()) as system:
         system.start()
         yield Running(tmp_path, system)
 
@@ -291,7 +291,7 @@ def test_nonsense_is_a_bad_request(running: Running, body: bytes) -> None:
 def test_ports_can_be_given(tmp_path: Path) -> None:
     """Given ports are used, and of one that is taken the one line says which, with nothing started."""
     folder.prepare(tmp_path)
-    environment = driver._environment(tmp_path)
+    environment = driver._environment()
     with System(tmp_path, environment) as first:
         ports = [int(address.split(":")[2].split("/")[0]) for address in first.addresses.values()]
         for taken in range(3):
@@ -310,7 +310,7 @@ def test_service_that_cannot_start_is_named(tmp_path: Path) -> None:
     """Where a service dies at its start, the one line says which and its last words, and the others are ended."""
     folder.prepare(tmp_path)
     (tmp_path / "requests.py").write_text("raise ImportError('no requests here')\n", "utf-8")
-    system = System(tmp_path, {**driver._environment(tmp_path), "PYTHONPATH": str(tmp_path)})
+    system = System(tmp_path, {**driver._environment(), "PYTHONPATH": str(tmp_path)})
     with pytest.raises(RequestshookError, match=r"has ended with status 1: .*no requests here"), system:
         system.start()
     assert system._children == {}
