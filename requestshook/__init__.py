@@ -5,10 +5,11 @@ Importing this loads nothing beyond the standard library; a service that carries
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, TypeVar
-
+TYPE_CHECKING = False  # every interpreter that starts under us imports this, and `typing` takes longer than the rest
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import TypeVar
+
     import requests
 
     Session = TypeVar("Session", bound=requests.Session)
