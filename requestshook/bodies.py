@@ -84,17 +84,18 @@ def _member(stream: zlib._Decompress, content: bytes, out: bytearray, bound: int
     return stream.unused_data + content[at:], True
 
 
-def text_of(content: bytes, content_type: str, cut: bool) -> str | None:
-    """The content as text, cut at a character's end; None where it is none."""
+def text_of(content: bytes, content_type: str, cut: bool) -> tuple[str | None, bool]:
+    """The content as text, cut at a character's end, and whether it was in UTF-8; None where it is no text."""
     if content_type[:6].lower() in _NEVER_TEXT and "xml" not in content_type:
-        return None
-    declared = _CHARSET.search(content_type) if content_type else None
-    charset = declared[1].lower() if declared else "utf-8"
-    for name in (charset, _wide(content), "utf-8"):
-        text = _decoded(content, name, cut) if name.startswith(_CHARSETS) else None
-        if text is not None and "\0" not in text:
-            return text
-    return None
+        return None, False
+    declared = _CHARSET.search(content_type) if "charset" in content_type.lower() else None
+    for name in (declared[1].lower() if declared else "utf-8", _wide(content), "utf-8"):
+        if not name.startswith(_CHARSETS) or (name == "utf-8" and 0 in content):
+            continue
+        text = _decoded(content, name, cut)
+        if text is not None and (name == "utf-8" or "\0" not in text):
+            return text, name == "utf-8"
+    return None, False
 
 
 def _wide(content: bytes) -> str:

@@ -41,7 +41,7 @@ _SUFFIXES = (
 )  # fmt: skip
 _EXACT = {
     "pass": "password", "passwordhash": "password", "passwordconfirmation": "password", "passwordconfirm": "password",
-    "otp": "password", "tokenid": "token", "tokenvalue": "token", "secretid": "secret", "secretvalue": "secret",
+    "tokenid": "token", "tokenvalue": "token", "secretid": "secret", "secretvalue": "secret",
     "secretstring": "secret", "credential": "credential", "credentials": "credential",
     "authorization": AUTHORIZATION, "proxyauthorization": AUTHORIZATION, "httpauthorization": AUTHORIZATION,
     "cookie": COOKIES, "httpcookie": COOKIES, "setcookie": SET_COOKIE, "sessionid": "cookie", "jsessionid": "cookie",
@@ -158,6 +158,7 @@ class Redactor:
         self._scanner = scan.Scanner(self._known, keys, patterns)
         self._own_headers = {name.lower(): "secret" for name in headers}
         self._header_kinds: dict[str, str | None] = {}
+        self._clean: set[str] = set()  # values of header fields that hold no secret: most come again
 
     def event(self, event: Event, headers: Headers = ()) -> Event:
         """The event with every secret replaced; `headers` are those of the message whose body a BodyEnd brings."""
@@ -165,7 +166,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A text with the secrets in it replaced: known shapes, and what stands under known names."""
-        return self._scanner.redact(text) if self.on and text else text
+        return self._scanner.redact(text) if self.on and text and text not in self._clean else text
 
     def url(self, url: str) -> str:
         """A URL with the secrets of its user-info, query and fragment replaced, and known shapes everywhere."""
@@ -177,15 +178,20 @@ class Redactor:
 
     def headers(self, pairs: Headers) -> Headers:
         """Header fields with the values of known ones replaced, and what is found in others."""
-        if not self.on:
-            return pairs
+        return self._headers(pairs)[0] if self.on else pairs
+
+    def _headers(self, pairs: Headers, *texts: str) -> tuple[Headers, bool]:
+        """The header fields, and whether one of the other texts may hold something too."""
         kinds = [self._header_kind(name) for name, _ in pairs]
-        others = [pair[1] for pair, kind in zip(pairs, kinds) if kind is None]
+        clean = self._clean
+        others = [value for (_, value), kind in zip(pairs, kinds) if kind is None and value not in clean]
         # all at once, after a dash so that they do not look like JSON: most often there is nothing
-        suspect = bool(self._scanner.edits("-\n" + "\n".join(others)))
-        if not suspect and len(others) == len(pairs):
-            return pairs
-        return tuple([(name, self._header(value, kind, suspect)) for (name, value), kind in zip(pairs, kinds)])
+        suspect = bool(self._scanner.edits("\n".join(("-", *texts, *others))))
+        if others and not suspect and len(clean) < 1000:
+            clean.update([value for value in others if len(value) < 200])
+        if not suspect and kinds.count(None) == len(kinds):
+            return pairs, False
+        return tuple([(name, self._header(value, kind, suspect)) for (name, value), kind in zip(pairs, kinds)]), suspect
 
     def _header_kind(self, name: str) -> str | None:
         try:
@@ -262,26 +268,28 @@ class Redactor:
     def _content(self, content: bytes | str, content_type: str, cut: bool) -> bytes | str:
         text = content if isinstance(content, str) else None
         octets = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-        if self.on:
+        if self.on and octets:
             whole = bodies.without_files(octets, content_type, cut, self._field)
             if whole is not octets:
                 octets, text = whole, None if text is None else whole.decode("utf-8", "surrogatepass")
+        utf8 = True
         if text is None:
-            text = bodies.text_of(octets, content_type, cut)
-        if not self.on:
+            text, utf8 = bodies.text_of(octets, content_type, cut)
+        if not self.on or not octets:
             return octets if text is None else text
         if text is None:
             return self._octets(octets, content_type, cut)
         if content_type[:33].lower() == "application/x-www-form-urlencoded" and "=" in text:
             text = "&".join([self._pair(pair) for pair in text.split("&")])
-        return self._scanner.redact(text, cut=cut)
+        return self._scanner.redact(text, octets if utf8 else None, cut)
 
     def _octets(self, octets: bytes, content_type: str, cut: bool) -> bytes | str:
         """Octets that are no text, with what is found in them as Latin-1 replaced."""
         latin = octets.decode("latin-1")
-        for character, spelled in _MARKS:
-            latin = latin.replace(spelled, character)
-        redacted = self._scanner.redact(latin, cut=cut)
+        if _MARKS[0][0].encode() in octets:
+            for character, spelled in _MARKS:
+                latin = latin.replace(spelled, character)
+        redacted = self._scanner.redact(latin, octets, cut)
         if redacted == latin:
             return octets
         for character, spelled in _MARKS:
@@ -301,17 +309,20 @@ class Redactor:
     # what each event holds
 
     def _request(self, event: Request, _: Headers) -> Request:
-        return event._replace(
-            url=self.url(event.url), headers=self.headers(event.headers), body=self._message(event.body, event.headers)
-        )
+        body = self._message(event.body, event.headers)
+        if not self.on:
+            return event._replace(body=body)
+        headers, suspect = self._headers(event.headers, event.url)
+        url = self.url(event.url) if suspect or "=" in event.url else event.url
+        return event._replace(url=url, headers=headers, body=body)
 
     def _response(self, event: Response, _: Headers) -> Response:
-        return event._replace(
-            reason=self.text(event.reason),
-            headers=self.headers(event.headers),
-            attempts=self._attempts(event.attempts),
-            body=self._message(event.body, event.headers),
-        )
+        body = self._message(event.body, event.headers)
+        if not self.on:
+            return event._replace(body=body)
+        headers, suspect = self._headers(event.headers, event.reason)
+        reason = self.text(event.reason) if suspect else event.reason
+        return event._replace(reason=reason, headers=headers, attempts=self._attempts(event.attempts), body=body)
 
     def _message(self, body: Body | None, headers: Headers, partial: bool = False) -> Body | None:
         if body is None:

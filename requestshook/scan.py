@@ -19,7 +19,8 @@ AUTHORIZATION = "authorization"  # a credential after its scheme
 COOKIES = "cookies"  # pairs of a name and a secret
 SET_COOKIE = "set-cookie"  # one such pair, then attributes
 
-_STEMS = ("pass", "pwd", "secret", "token", "key", "credential", "authorization", "cookie", "sessionid", "otp")
+_JOINING = ("_", "-", ".", " ")
+_STEMS = ("pass", "pwd", "secret", "token", "key", "credential", "authorization", "cookie", "sessionid")
 
 # (the least that it holds, how far it goes, what it is then, kind)
 _SHAPES = tuple(
@@ -31,7 +32,6 @@ _SHAPES = tuple(
         ("ASIA", r"[A-Za-z0-9]+", r"ASIA[A-Z0-9]{16}", "key"),
         ("AIza", r"[\w-]+", r"AIza[\w-]{35,}", "key"),
         ("GOCSPX-", r"[\w-]+", r"GOCSPX-[\w-]{20,}", "secret"),
-        ("ya29.", r"[\w.-]+", r"ya29\.[\w.-]{20,}", "token"),
         ("ghp_", r"\w+", r"ghp_\w{30,}", "token"),
         ("gho_", r"\w+", r"gho_\w{30,}", "token"),
         ("ghu_", r"\w+", r"ghu_\w{30,}", "token"),
@@ -47,7 +47,7 @@ _BEGIN = "-----BEGIN"
 _PRIVATE_KEY = re.compile(r"-----BEGIN(?:[ +]|%20)[A-Z0-9 +%]{0,40}PRIVATE(?:[ +]|%20)KEY")
 _PRIVATE_KEY_RUN = re.compile(r"[A-Za-z0-9+/=\s\\:,.%-]*")
 _NOT_BASE64 = re.compile(r"\\[nrt]|%0[AaDd]|\s")
-_USER_INFO = re.compile(r""":(?:\\*/){2}([^/\s:@"'<>?#\\]*):([^/\s@"'<>?\\]*)@""")
+_USER_INFO = re.compile(r""":(?:\\*/){2}(‹[a-z]+:[0-9a-f]{16}›|[^/\s:@"'<>?#\\]*):([^/\s@"'<>?\\]*)@""")
 
 _WORD = re.compile(r"[\w.\-]*")
 _MEMBER = re.compile(r"""(\\*)(["'])(?:\s|\\+[nrt])*(?::|=>)(?:\s|\\+[nrt])*""")
@@ -95,16 +95,20 @@ class Strainer:
     """Tells which of some words a text may hold, in less time than asking it for two of them."""
 
     def __init__(self, words: Iterable[str], kept: str, fold: bool) -> None:
-        keep = kept.encode()
+        keep = (kept + kept.upper() if fold else kept).encode()
         self._table = bytes(range(256)).lower() if fold else None
-        folded = keep + keep.upper() if fold else keep
-        self._drop = bytes(c for c in range(256) if c not in folded)
-        self._words = tuple((word, "".join(c for c in word if c in kept).encode()) for word in words)
+        self._drop = bytes(c for c in range(256) if c not in keep)
+        self._words: dict[str, list[str]] = {}
+        for word in words:
+            self._words.setdefault("".join(c for c in word if c in kept), []).append(word)
+        self._parts = tuple(self._words)
 
     def words(self, octets: bytes) -> list[str]:
         """The words that the text in UTF-8 may hold; those that it holds are among them."""
-        rest = octets.translate(self._table, self._drop)
-        return [word for word, part in self._words if part in rest]
+        rest = octets.translate(self._table, self._drop).decode("ascii")
+        if not any(map(rest.__contains__, self._parts)):
+            return []
+        return [word for part in self._parts if part in rest for word in self._words[part]]
 
 
 class Scanner:
@@ -115,8 +119,8 @@ class Scanner:
         self._known = known
         self._patterns = [re.compile(pattern) for pattern in patterns]
         stems = (*_STEMS, *_stems_of(keys))
-        self._by_name = Strainer(stems, "kpstwcnyzro", fold=True)
-        self._by_shape = Strainer([shape[0] for shape in _SHAPES] + [_BEGIN], "AIJGCKSBENzgxhk_-", fold=False)
+        self._by_name = Strainer(stems, "kpstwcnyzr", fold=True)
+        self._by_shape = Strainer([shape[0] for shape in _SHAPES] + [_BEGIN], "AIJGCKSBENzghlpxk_", fold=False)
         self._shapes = {shape[0]: shape for shape in _SHAPES}
         self._hiding = "\\u" if any(not key.isascii() for key in keys) else "\\u00"
 
@@ -130,15 +134,18 @@ class Scanner:
             octets = text.encode("utf-8", "surrogatepass")
         found: list[Edit] = []
         stems = self._by_name.words(octets)
+        if stems and not text.isascii():  # lowering it is slow: ask the octets first
+            low_octets = octets.lower()
+            stems = [stem for stem in stems if not stem.isascii() or stem.encode() in low_octets]
         if stems:
             low = lower(text)
             for stem in stems:
                 self._named(text, low, stem, found)
         for needle in self._by_shape.words(octets):
             self._shaped(text, needle, cut, found)
-        if "@" in text:
+        if 0x40 in octets:  # @
             self._user_info(text, found)
-        if "\\" in text and depth < _DEPTH and (stems or self._hides_words(text)):
+        if 0x5C in octets and depth < _DEPTH and (stems or self._hides_words(text)):
             self._hidden(text, cut, depth, found)
         for pattern in self._patterns:
             found += [Edit(*m.span(), self._known.pseudonym("secret", m[0])) for m in pattern.finditer(text) if m[0]]
@@ -176,7 +183,7 @@ class Scanner:
     def _user_info(self, text: str, found: list[Edit]) -> None:
         for match in _USER_INFO.finditer(text):
             group = 2 if match[2] else 1  # https://TOKEN:@host
-            if match[group]:
+            if match[group] and not PSEUDONYM.fullmatch(match[group]):
                 found.append(Edit(*match.span(group), self._known.pseudonym("password", unquote(match[group]))))
 
     # by name
@@ -185,6 +192,9 @@ class Scanner:
         at = low.find(stem)
         done = 0
         while at >= 0:
+            if stem == "key" and not (low[at - 1 : at].isalnum() or low[at - 1 : at] in _JOINING):
+                at = low.find(stem, at + 3)  # a key alone is no secret, and stands everywhere
+                continue
             word = _WORD.match(low, at)
             end = word.end() if word else at + len(stem)
             done = max(end, self._at_name(text, low, at, end, done, found))
@@ -411,10 +421,11 @@ def _piece(text: str, at: int, limit: int) -> tuple[int, int, int]:
     """A piece of an XML element's text, and where the next begins: at `at` itself where there is none."""
     for opening, closing in (("<![CDATA[", "]]>"), ("<!--", "-->"), ("<?", "?>")):
         if text.startswith(opening, at):
-            end = text.find(closing, at, limit)
             if closing == "]]>":
+                end = text.find(closing, at, limit)
                 at += len(opening)
                 return (at, end, end + 3) if end >= 0 else (at, limit, limit)
+            end = text.find(closing, at, min(limit, at + 4096))
             return (at, at, end + len(closing)) if end >= 0 else (at, at, at)
     end = text.find("<", at, limit)
     return (at, end, end) if end >= 0 else (at, limit, limit)
@@ -463,5 +474,5 @@ def _stems_of(keys: Iterable[str]) -> Iterator[str]:
     for key in keys:
         words = re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key))
         stem = max(words, key=len, default="").lower()
-        if stem and not any(known in stem for known in _STEMS):
+        if stem and not any(known in stem for known in _STEMS if known != "key"):
             yield stem
