@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -148,7 +149,7 @@ def test_page_is_the_reference(demo: Demo) -> None:
     """The page has the reference's 22 headings, each with the arrow below it."""
     found = re.findall(r"^### \((\d+)\) (.+?)(?: \{ .*\})?\n`(.+)` (-->|<--) `(.+)`", demo.page, re.M)
     wanted = [(str(number), title, caller, arrow, callee) for number, caller, arrow, callee, title, *_ in REFERENCE]
-    assert [(number, _plain(title), *names) for number, title, *names in found] == wanted
+    assert [(number, _plain(html.unescape(title)), *names) for number, title, *names in found] == wanted
 
 
 def test_both_sides_saw_every_call(demo: Demo) -> None:
