@@ -169,7 +169,10 @@ class _Collection:
         named = os.stat(path, follow_symlinks=False)
         if found.st_size != reader.position or (named.st_dev, named.st_ino) != (found.st_dev, found.st_ino):
             return
-        os.unlink(path)
+        try:
+            os.unlink(path)
+        except PermissionError:  # in a folder that is not ours: it stays, and is known to be read
+            return
         self._store.forget(str(found.st_dev), str(found.st_ino))
         self._result.cleared += 1
 
@@ -181,6 +184,7 @@ class _Collection:
 
 
 def _sorted_out(piece: Piece, name: str) -> tuple[list[Line], list[Unread]]:
+    name = name.encode("utf-8", "backslashreplace").decode()  # a file's name may be no text
     if piece.huge:
         reason = f"it is longer than {LONGEST // 1024**2} MiB; its beginning is kept"
         return [], [Unread(name, piece.number, reason, piece.lines[0])]
@@ -202,4 +206,6 @@ def _mark(file: BinaryIO, reader: Reader) -> Mark:
 
 
 def _head(file: BinaryIO, position: int) -> bytes:
-    return digest(os.pread(file.fileno(), min(_HEAD, position), 0))
+    """A hash of the first octets and of the last ones before the position: a rewritten file is another one."""
+    size = min(_HEAD, position)
+    return digest(os.pread(file.fileno(), size, 0) + os.pread(file.fileno(), size, position - size))

@@ -139,6 +139,23 @@ def test_a_file_that_was_replaced_is_read_from_its_beginning(store: Store, tmp_p
     assert collect(store, [str(path)]).new == 1
 
 
+def test_a_file_that_was_rewritten_behind_its_beginning_is_read_again(store: Store, tmp_path: Path) -> None:
+    """The same beginning is not enough: what was read last must stand there, too."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(lines(*range(1, 40)))
+    collect(store, [str(path)])
+    path.write_bytes(lines(*range(1, 20), *range(50, 90)))
+    assert collect(store, [str(path)]).new == 40
+
+
+def test_a_file_whose_name_is_no_text_is_read(store: Store, tmp_path: Path) -> None:
+    """A name of any octets does, also where a line of it is reported."""
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jsonl")
+    Path(path).write_bytes(line(1) + b"nonsense\n")
+    assert collect(store, [path]).new == 1
+    assert store.unread()[0].file.endswith("\\udcff.jsonl")
+
+
 class TestCleared:
     def test_a_dead_process_file_is_deleted(self, store: Store, spool: Path) -> None:
         """Read whole and committed, of a process that is gone: deleted."""

@@ -38,7 +38,9 @@ class SQLiteStore(BaseStore):
     def _set_up(self) -> None:
         self.rows(f"PRAGMA busy_timeout = {_WAIT}")
         if self.version() == 0:
-            self.rows("PRAGMA page_size = 16384")  # of lines of 2 to 6 KB, 4096 is slower by half and 8192 wastes a third
+            self.rows(
+                "PRAGMA page_size = 16384"
+            )  # of lines of 2 to 6 KB, 4096 is slower by half and 8192 wastes a third
         self._write_ahead()
         self.rows("PRAGMA synchronous = FULL")  # what is committed is on disk: its spool file may go
         self.rows("PRAGMA wal_autocheckpoint = 2000")

@@ -51,7 +51,7 @@ class Unread(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """How far a file was read: `head` is the hash of its first octets, for an inode can be used again."""
+    """How far a file was read: `head` is a hash of octets before it, for an inode or a file can be used again."""
 
     device: str
     inode: str
