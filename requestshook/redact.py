@@ -65,6 +65,7 @@ _TOKEN_SCHEMES = ("bearer", "token", "jwt", "dpop")
 _HEADERS = {"x-instance-id-signature": "key", "private-token": "token"}
 _HEADER_ARGUMENT = re.compile(r"([A-Za-z][\w-]*)(:\s*)(.+)", re.DOTALL)
 _OPTION = re.compile(r"(--[A-Za-z][\w.-]*)((?:=|\s+)[\"']?)([^\s\"']+)")
+_IS_OPTION = re.compile(r"--[A-Za-z]")
 _UNDECODED = "its coding ({}) was not undone, so that nothing secret could be found in it"
 
 
@@ -229,16 +230,16 @@ class Redactor:
         arguments: list[str] = []
         kind = None
         for argument in argv:
-            if kind is not None and not argument.startswith("--"):
+            if kind is not None and not _IS_OPTION.match(argument):
                 arguments.append(self._known.instead(kind, argument))
                 kind = None
                 continue
-            kind = self._option_kind(argument) if argument[:1] == "-" else None
+            kind = self._option_kind(argument) if _IS_OPTION.match(argument) else None
             arguments.append(self._argument(argument))
         return tuple(arguments)
 
     def _option_kind(self, argument: str) -> str | None:
-        return self._known.kind(argument.lstrip("-")) if argument.startswith("--") else None
+        return self._known.kind(argument.lstrip("-"))
 
     def _argument(self, argument: str) -> str:
         header = _HEADER_ARGUMENT.fullmatch(argument)
@@ -249,7 +250,7 @@ class Redactor:
 
     def _option(self, option: re.Match[str]) -> str:
         kind = self._option_kind(option[1])
-        value = self._known.instead(kind, option[3]) if kind and option[3][:2] != "--" else option[3]
+        value = self._known.instead(kind, option[3]) if kind and not _IS_OPTION.match(option[3]) else option[3]
         return option[1] + option[2] + value
 
     def body(self, body: Body, content_type: str, content_encoding: str, *, partial: bool = False) -> Body:

@@ -20,7 +20,7 @@ COOKIES = "cookies"  # pairs of a name and a secret
 SET_COOKIE = "set-cookie"  # one such pair, then attributes
 
 _JOINING = ("_", "-", ".", " ")
-_STEMS = ("pass", "pwd", "secret", "token", "key", "credential", "authorization", "cookie", "sessionid")
+_STEMS = ("pass", "pwd", "secret", "token", "key", "credential", "authorization", "cookie", "session")
 
 # (the least that it holds, how far it goes, what it is then, kind)
 _SHAPES = tuple(
@@ -54,8 +54,9 @@ _MEMBER = re.compile(r"""(\\*)(["'])(?:\s|\\+[nrt])*(?::|=>)(?:\s|\\+[nrt])*""")
 _STRING = re.compile(r"""[bu]?((\\*)(["']))""")
 _NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*")
 _LITERAL = re.compile(r"true|false|null|None|True|False")
-_BETWEEN = re.compile(r"[\s,]*")
+_BETWEEN = re.compile(r"(?:[\s,]|\\+[nrt])*")
 _OBJECT_ID = re.compile(r"""\{[^{}]*?\\*["']id\\*["']\s*:\s*""")
+_QUERY = re.compile(r"""\?[^\s"'<>]*""")
 _ASSIGNMENT = re.compile(r"(?:\]|%5d)?(\s*)=(\s*)")
 _BARE = re.compile(r"""[^&\s"'<>\\]*""")
 _BARE_IN_PATH = re.compile(r"""[^&\s"'<>\\;/?#,]*""")
@@ -134,6 +135,8 @@ class Scanner:
             octets = text.encode("utf-8", "surrogatepass")
         found: list[Edit] = []
         stems = self._by_name.words(octets)
+        if 0x3F in octets and any("sig" in query.lower() for query in _QUERY.findall(text)):
+            stems.append("sig")  # what signs a URL
         if stems and not text.isascii():  # lowering it is slow: ask the octets first
             low_octets = octets.lower()
             stems = [stem for stem in stems if not stem.isascii() or stem.encode() in low_octets]
