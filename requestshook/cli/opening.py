@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
     from rich.progress import Progress
 
+    from requestshook.calls import Trace
     from requestshook.collect import Collected
     from requestshook.config import Config
     from requestshook.store import Store, Summary, Unread
-    from requestshook.trace import Trace
     from requestshook.workspace import Workspace
 
 NOTHING_YET = "there is no recording yet: record one with `requestshook run -- COMMAND`"
@@ -162,3 +162,16 @@ def _known() -> list[Summary]:
         return []
     with open_store(config.store) as store:
         return store.traces()
+
+
+def complete_open(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of open recordings, the newest first; nothing where anything goes wrong."""
+    from click.shell_completion import CompletionItem
+
+    with suppress(Exception):
+        from requestshook.config import load
+        from requestshook.workspace import Workspace
+
+        names = dict.fromkeys(item.name for item in reversed(Workspace(load()).recordings()) if item.pid is None)
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return []

@@ -242,6 +242,15 @@ class BaseStore(ABC):
                 newest[event.host, event.pid] = octets  # a number can be used again, and a file begin anew
         return list(newest.values())
 
+    def writers(self) -> list[Process]:
+        """The first line of every process that has ever written; of one that began anew, the newest."""
+        newest: dict[tuple[str, int], Process] = {}
+        for (octets,) in self.rows("SELECT line FROM lines WHERE event = 'process' ORDER BY at, id"):
+            event = from_line(octets)
+            if isinstance(event, Process):
+                newest[event.host, event.pid] = event
+        return list(newest.values())
+
     def counts(self) -> list[Count]:
         """What each process has not recorded, by its newest count."""
         newest: dict[tuple[str, int], Count] = {}
