@@ -30,6 +30,7 @@ from requestshook.events import (
     Response,
 )
 from requestshook.scan import AUTHORIZATION, COOKIES, SET_COOKIE
+from requestshook.shapes import PSEUDONYM, apply_within
 
 _SUFFIXES = (
     ("password", "password"), ("passwd", "password"), ("passphrase", "password"), ("passcode", "password"),
@@ -105,7 +106,7 @@ class Known:
 
     def instead(self, kind: str, raw: str, plain: Callable[[str], str] = str) -> str:
         """What stands instead of a value as spelled, which `plain` undoes: a scheme and the names of cookies stay."""
-        if not raw or scan.PSEUDONYM.fullmatch(raw):
+        if not raw or PSEUDONYM.fullmatch(raw):
             return raw
         if kind == AUTHORIZATION:
             return self._authorization(raw, plain)
@@ -128,7 +129,7 @@ class Known:
         if not equals:
             name, value = "", pair
         core = value.strip(' \t"\\')
-        if not core or scan.PSEUDONYM.fullmatch(core):
+        if not core or PSEUDONYM.fullmatch(core):
             return pair
         head, _, tail = value.partition(core)
         return name + equals + head + self.pseudonym("cookie", unquote(plain(core))) + tail
@@ -361,7 +362,7 @@ class Redactor:
             at = 0
             for i in mine:
                 text = pieces[i]
-                pieces[i] = scan.apply_within(text, at, edits)
+                pieces[i] = apply_within(text, at, edits)
                 at += len(text)
         return tuple([(name, text) for (name, _), text in zip(output, pieces)])
 

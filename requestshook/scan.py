@@ -1,19 +1,17 @@
-"""Where the secrets of a text stand: under known names and in known shapes. docs/redaction.md has both lists.
+"""Where the secrets of a text stand. docs/redaction.md lists what is known by name and by shape.
 
-Most texts hold none, and a service waits while we look. So a text is first strained: one `translate` drops all but
-a few letters, and what is left is small enough to be asked for a dozen words. Only what is found there is looked for
-in the text itself, and regular expressions run only at the places found. All of it is linear in the text's length,
-whatever the text: each search goes on where the last one ended.
+A name is looked for by a word that it holds, and only around that word is it seen what kind of text this is: a member
+of JSON, an XML element, a pair of a query. So one scan serves all formats, also one inside the other and cut anywhere.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from urllib.parse import unquote, unquote_plus
 
-PSEUDONYM = re.compile(r"‹[a-z]{1,16}:[0-9a-f]{16}›")
+from requestshook.shapes import Edit, Shapes, Strainer, apply, settled
 
 AUTHORIZATION = "authorization"  # a credential after its scheme
 COOKIES = "cookies"  # pairs of a name and a secret
@@ -22,32 +20,6 @@ SET_COOKIE = "set-cookie"  # one such pair, then attributes
 _JOINING = ("_", "-", ".", " ")
 _STEMS = ("pass", "pwd", "secret", "token", "key", "credential", "authorization", "cookie", "session")
 
-# (the least that it holds, how far it goes, what it is then, kind)
-_SHAPES = tuple(
-    (needle, re.compile(run, re.ASCII), re.compile(whole, re.ASCII), kind)
-    for needle, run, whole, kind in (
-        ("eyJ", r"[\w-]+(?:\.[\w-]*)*", r"(?=.{20})eyJ[\w-]*\.[\w-]*\.[\w.-]*", "token"),
-        ("gAAAA", r"[\w-]+(?:=|%3D)*", r"gAAAA[\w-]{35,}(?:=|%3D)*", "token"),
-        ("AKIA", r"[A-Za-z0-9]+", r"AKIA[A-Z0-9]{16}", "key"),
-        ("ASIA", r"[A-Za-z0-9]+", r"ASIA[A-Z0-9]{16}", "key"),
-        ("AIza", r"[\w-]+", r"AIza[\w-]{35,}", "key"),
-        ("GOCSPX-", r"[\w-]+", r"GOCSPX-[\w-]{20,}", "secret"),
-        ("ghp_", r"\w+", r"ghp_\w{30,}", "token"),
-        ("gho_", r"\w+", r"gho_\w{30,}", "token"),
-        ("ghu_", r"\w+", r"ghu_\w{30,}", "token"),
-        ("ghs_", r"\w+", r"ghs_\w{30,}", "token"),
-        ("ghr_", r"\w+", r"ghr_\w{30,}", "token"),
-        ("github_pat_", r"\w+", r"github_pat_\w{22,}", "token"),
-        ("glpat-", r"[\w-]+", r"glpat-[\w-]{20,}", "token"),
-        ("xox", r"[\w-]+", r"xox[a-z](?:\.[a-z]+)?-[\w-]{10,}", "token"),
-        ("k_live_", r"\w+", r"k_live_\w{16,}", "key"),
-    )
-)
-_BEGIN = "-----BEGIN"
-_PRIVATE_KEY = re.compile(r"-----BEGIN(?:[ +]|%20)[A-Z0-9 +%]{0,40}PRIVATE(?:[ +]|%20)KEY")
-_PRIVATE_KEY_RUN = re.compile(r"[A-Za-z0-9+/=\s\\:,.%-]*")
-_NOT_BASE64 = re.compile(r"\\[nrt]|%0[AaDd]|\s")
-_USER_INFO = re.compile(r""":(?:\\*/){2}(‹[a-z]+:[0-9a-f]{16}›|[^/\s:@"'<>?#\\]*):([^/\s@"'<>?\\]*)@""")
 
 _WORD = re.compile(r"[\w.\-]*")
 _MEMBER = re.compile(r"""(\\*)(["'])(?:\s|\\+[nrt])*(?::|=>)(?:\s|\\+[nrt])*""")
@@ -57,8 +29,10 @@ _LITERAL = re.compile(r"true|false|null|None|True|False")
 _BETWEEN = re.compile(r"(?:[\s,]|\\+[nrt])*")
 _OBJECT_ID = re.compile(r"""\{[^{}]*?\\*["']id\\*["']\s*:\s*""")
 _QUERY = re.compile(r"""\?[^\s"'<>]*""")
-_ASSIGNMENT = re.compile(r"(?:\]|%5d)?(\s*)=(\s*)")
+_ASSIGNMENT = re.compile(r"(?:\]|%5d)?(?:(\s*[:=]\s*)|%3d)")
+_LINE_REST = re.compile(r"[^\r\n]*")
 _BARE = re.compile(r"""[^&\s"'<>\\]*""")
+_BARE_ENCODED = re.compile(r"""(?:(?!%26|%23)[^&\s"'<>\\])*""", re.IGNORECASE)
 _BARE_IN_PATH = re.compile(r"""[^&\s"'<>\\;/?#,]*""")
 _TAG_END = re.compile(r"""(?:[^<>"']|"[^"<]*"|'[^'<]*')*>""")
 _HIDING = re.compile(r"\\u00(?:2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])", re.IGNORECASE)
@@ -69,14 +43,6 @@ _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&
 _JSON_BEGIN = re.compile(r'\ufeff?\s*[\[{"]')
 
 _DEPTH = 6  # of JSON in strings of JSON
-
-
-class Edit(NamedTuple):
-    """A stretch of a text and what stands there instead."""
-
-    start: int
-    end: int
-    text: str
 
 
 class Secrets(Protocol):
@@ -92,26 +58,6 @@ class Secrets(Protocol):
         """What stands instead of a value as spelled in the text: a scheme and the names of cookies stay."""
 
 
-class Strainer:
-    """Tells which of some words a text may hold, in less time than asking it for two of them."""
-
-    def __init__(self, words: Iterable[str], kept: str, fold: bool) -> None:
-        keep = (kept + kept.upper() if fold else kept).encode()
-        self._table = bytes(range(256)).lower() if fold else None
-        self._drop = bytes(c for c in range(256) if c not in keep)
-        self._words: dict[str, list[str]] = {}
-        for word in words:
-            self._words.setdefault("".join(c for c in word if c in kept), []).append(word)
-        self._parts = tuple(self._words)
-
-    def words(self, octets: bytes) -> list[str]:
-        """The words that the text in UTF-8 may hold; those that it holds are among them."""
-        rest = octets.translate(self._table, self._drop).decode("ascii")
-        if not any(map(rest.__contains__, self._parts)):
-            return []
-        return [word for part in self._parts if part in rest for word in self._words[part]]
-
-
 class Scanner:
     """Finds secrets in a text: what is known by name and by shape, `keys` (names too) and `patterns`."""
 
@@ -121,8 +67,7 @@ class Scanner:
         self._patterns = [re.compile(pattern) for pattern in patterns]
         stems = (*_STEMS, *_stems_of(keys))
         self._by_name = Strainer(stems, "kpstwcnyzr", fold=True)
-        self._by_shape = Strainer([shape[0] for shape in _SHAPES] + [_BEGIN], "AIJGCKSBENzghlpxk_", fold=False)
-        self._shapes = {shape[0]: shape for shape in _SHAPES}
+        self._by_shape = Shapes(known.pseudonym)
         self._hiding = "\\u" if any(not key.isascii() for key in keys) else "\\u00"
 
     def redact(self, text: str, octets: bytes | None = None, cut: bool = False) -> str:
@@ -144,50 +89,12 @@ class Scanner:
             low = lower(text)
             for stem in stems:
                 self._named(text, low, stem, found)
-        for needle in self._by_shape.words(octets):
-            self._shaped(text, needle, cut, found)
-        if 0x40 in octets:  # @
-            self._user_info(text, found)
+        self._by_shape.find(text, octets, cut, found)
         if 0x5C in octets and depth < _DEPTH and (stems or self._hides_words(text)):
             self._hidden(text, cut, depth, found)
         for pattern in self._patterns:
             found += [Edit(*m.span(), self._known.pseudonym("secret", m[0])) for m in pattern.finditer(text) if m[0]]
-        return _settled(text, found) if found else found
-
-    # by shape
-
-    def _shaped(self, text: str, needle: str, cut: bool, found: list[Edit]) -> None:
-        if needle is _BEGIN:
-            self._private_keys(text, found)
-            return
-        _, run, whole, kind = self._shapes[needle]
-        at = text.find(needle)
-        while at >= 0:
-            match = run.match(text, at)
-            end = match.end() if match else at + len(needle)
-            value = text[at:end].rstrip(".")
-            if whole.fullmatch(text, at, end) or (cut and end == len(text)):
-                found.append(Edit(at, at + len(value), self._known.pseudonym(kind, unquote(value))))
-            at = text.find(needle, end)
-
-    def _private_keys(self, text: str, found: list[Edit]) -> None:
-        at = text.find(_BEGIN)
-        while at >= 0:
-            end = at + len(_BEGIN)
-            if _PRIVATE_KEY.match(text, at):
-                run = _PRIVATE_KEY_RUN.match(text, at)
-                end = run.end() if run else end
-                last = text.find("-----END", at, end)
-                last = text.find("-----", last + 8, end) if last >= 0 else -1
-                end = last + 5 if last >= 0 else at + len(text[at:end].rstrip("\\ \t\r\n:,."))
-                found.append(Edit(at, end, self._known.pseudonym("key", _NOT_BASE64.sub("", text[at:end]))))
-            at = text.find(_BEGIN, end)
-
-    def _user_info(self, text: str, found: list[Edit]) -> None:
-        for match in _USER_INFO.finditer(text):
-            group = 2 if match[2] else 1  # https://TOKEN:@host
-            if match[group] and not PSEUDONYM.fullmatch(match[group]):
-                found.append(Edit(*match.span(group), self._known.pseudonym("password", unquote(match[group]))))
+        return settled(text, found) if found else found
 
     # by name
 
@@ -212,7 +119,7 @@ class Scanner:
                 return end
             kind = self._known.kind(text[low.rfind(member[2], 0, at) + 1 : end])
             return self._json(text, member.end(), kind, member[1] + member[2], found) if kind else end
-        if after not in ("=", " ", ">", "]", "%", "/", "\t", "\r", "\n"):
+        if after not in ("=", ":", " ", ">", "]", "%", "/", "\t", "\r", "\n"):
             return end
         start = at
         while start > done and (low[start - 1].isalnum() or low[start - 1] in "_.-:[%"):
@@ -229,16 +136,39 @@ class Scanner:
     def _assigned(self, text: str, start: int, assignment: re.Match[str], kind: str, found: list[Edit]) -> int:
         """Replace what is assigned to a name: an attribute, a setting, a pair of a query. Gives the value's end."""
         value = assignment.end()
+        sign = assignment[1]
         quoted = _STRING.match(text, value)
-        if quoted and (quoted[2] or quoted[3] == "'" or not _JSON_BEGIN.match(text)):
+        if sign and quoted and (quoted[2] or quoted[3] == "'" or not _JSON_BEGIN.match(text)):
             return self._string(text, quoted, kind, _xml_unescaped, found)
         before = text[start - 1 : start]
-        if assignment[1] or assignment[2] or not (before == "" or before.isspace() or before in "?&#;\"'("):
+        if sign is None:
+            bare = _BARE_ENCODED.match(text, value)
+        elif sign != "=":
+            return self._line(text, start, assignment, kind, found) if sign.startswith(":") else value
+        elif before == ";":
+            bare = _BARE_IN_PATH.match(text, value)
+        elif before == "" or before.isspace() or before in "?&#\"'(":
+            bare = _BARE.match(text, value)
+        else:
             return value
-        bare = (_BARE_IN_PATH if before == ";" else _BARE).match(text, value)
         end = bare.end() if bare else value
         self._replace(text, value, end, kind, unquote_plus, found)
         return end
+
+    def _line(self, text: str, start: int, assignment: re.Match[str], kind: str, found: list[Edit]) -> int:
+        """Replace the value of a line `name: value`, as YAML and header fields have it: one word, or credentials."""
+        value = assignment.end()
+        begin = ("\n" + text[:start] if start < 100 else text[start - 100 : start]).rpartition("\n")
+        if not begin[1] or begin[2].strip(" \t>*-") or assignment[0] == ":" or "\n" in assignment[0]:
+            return value
+        line = _LINE_REST.match(text, value)
+        raw = line[0].rstrip() if line else ""
+        if raw[:1] in ("{", "[", "|", ">", "&", "!") or _LITERAL.fullmatch(raw):
+            return value
+        if kind not in (AUTHORIZATION, COOKIES, SET_COOKIE) and len(raw.split()) != 1:
+            return value
+        self._replace(text, value, value + len(raw), kind, str, found)
+        return value + len(raw)
 
     def _json(self, text: str, at: int, kind: str, mark: str, found: list[Edit]) -> int:
         """Replace the JSON value at `at`, or the strings and numbers of the array there; gives its end."""
@@ -342,55 +272,6 @@ def lower(text: str) -> str:
     """The text in lower case, every character in its place."""
     low = text.lower()
     return low if len(low) == len(text) else "".join(c if len(c.lower()) > 1 else c.lower() for c in text)
-
-
-def apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text with the edits made, which are in order and do not overlap."""
-    pieces: list[str] = []
-    at = 0
-    for start, end, instead in edits:
-        pieces += (text[at:start], instead)
-        at = end
-    return "".join((*pieces, text[at:])) if pieces else text
-
-
-def apply_within(text: str, begin: int, edits: Iterable[Edit]) -> str:
-    """A piece of a longer text, beginning there at `begin`, with its part of the longer text's edits made."""
-    end = begin + len(text)
-    mine = [
-        Edit(max(e.start, begin) - begin, min(e.end, end) - begin, e.text if e.start >= begin else "")
-        for e in edits
-        if e.start < end and e.end > begin
-    ]
-    return apply(text, mine)
-
-
-def _settled(text: str, found: list[Edit]) -> list[Edit]:
-    """Edits in order: of two that overlap the first grows over both, and a pseudonym is never touched in part."""
-    if "‹" in text:
-        found = [whole for whole in (_whole(text, edit) for edit in found) if whole]
-    found.sort(key=lambda e: (e.start, -e.end))
-    settled: list[Edit] = []
-    for edit in found:
-        last = settled[-1] if settled else None
-        if last is None or edit.start >= last.end:
-            settled.append(edit)
-        elif edit.end > last.end:
-            settled[-1] = Edit(last.start, edit.end, last.text)
-    return settled
-
-
-def _whole(text: str, edit: Edit) -> Edit | None:
-    """The edit grown over the pseudonyms that it touches in part; None where it lies inside one."""
-    start, end, instead = edit
-    for place in (start, end):
-        at = text.rfind("‹", max(0, place - 40), place + (place == start))
-        taken = PSEUDONYM.match(text, at) if at >= 0 else None
-        if taken and taken.start() <= edit.start and edit.end <= taken.end():
-            return None
-        if taken and taken.end() > place:
-            start, end = min(start, taken.start()), max(end, taken.end() if place == edit.end else end)
-    return Edit(start, end, instead)
 
 
 def string_end(text: str, start: int, marks: int, quote: str) -> tuple[int, int]:

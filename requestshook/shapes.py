@@ -1,0 +1,169 @@
+"""Secrets that show by their shape: tokens and keys of known make, private keys, passwords in URLs.
+
+Most texts hold none, and a service waits while we look. So a text is first strained: one `translate` drops all but a
+few letters, and what is left is small enough to be asked for a dozen words. Only what is found there is looked for in
+the text itself, and regular expressions run only at the places found, each search going on where the last one ended:
+all of it is linear in the text's length, whatever the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+from urllib.parse import unquote
+
+PSEUDONYM = re.compile(r"‹[a-z]{1,16}:[0-9a-f]{16}›")
+
+# (the least that it holds, how far it goes, what it is then, kind)
+_SHAPES = tuple(
+    (needle, re.compile(run, re.ASCII), re.compile(whole, re.ASCII), kind)
+    for needle, run, whole, kind in (
+        ("eyJ", r"[\w-]+(?:\.[\w-]*)*", r"(?=.{20})eyJ[\w-]*\.[\w-]*\.[\w.-]*", "token"),
+        ("gAAAA", r"[\w-]+(?:=|%3D)*", r"gAAAA[\w-]{35,}(?:=|%3D)*", "token"),
+        ("AKIA", r"[A-Za-z0-9]+", r"AKIA[A-Z0-9]{16}", "key"),
+        ("ASIA", r"[A-Za-z0-9]+", r"ASIA[A-Z0-9]{16}", "key"),
+        ("AIza", r"[\w-]+", r"AIza[\w-]{35,}", "key"),
+        ("GOCSPX-", r"[\w-]+", r"GOCSPX-[\w-]{20,}", "secret"),
+        ("ghp_", r"\w+", r"ghp_\w{30,}", "token"),
+        ("gho_", r"\w+", r"gho_\w{30,}", "token"),
+        ("ghu_", r"\w+", r"ghu_\w{30,}", "token"),
+        ("ghs_", r"\w+", r"ghs_\w{30,}", "token"),
+        ("ghr_", r"\w+", r"ghr_\w{30,}", "token"),
+        ("github_pat_", r"\w+", r"github_pat_\w{22,}", "token"),
+        ("glpat-", r"[\w-]+", r"glpat-[\w-]{20,}", "token"),
+        ("xox", r"[\w-]+", r"xox[a-z](?:\.[a-z]+)?-[\w-]{10,}", "token"),
+        ("k_live_", r"\w+", r"k_live_\w{16,}", "key"),
+    )
+)
+_BEGIN = "-----BEGIN"
+_PRIVATE_KEY = re.compile(r"-----BEGIN(?:[ +]|%20)[A-Z0-9 +%]{0,40}PRIVATE(?:[ +]|%20)KEY")
+_PRIVATE_KEY_RUN = re.compile(r"[A-Za-z0-9+/=\s\\:,.%-]*")
+_NOT_BASE64 = re.compile(r"\\[nrt]|%0[AaDd]|\s")
+_USER_INFO = re.compile(r""":(?:\\*/){2}(‹[a-z]+:[0-9a-f]{16}›|[^/\s:@"'<>?#\\]*):([^/\s@"'<>?\\]*)@""")
+
+
+class Edit(NamedTuple):
+    """A stretch of a text and what stands there instead."""
+
+    start: int
+    end: int
+    text: str
+
+
+def apply(text: str, edits: Iterable[Edit]) -> str:
+    """The text with the edits made, which are in order and do not overlap."""
+    pieces: list[str] = []
+    at = 0
+    for start, end, instead in edits:
+        pieces += (text[at:start], instead)
+        at = end
+    return "".join((*pieces, text[at:])) if pieces else text
+
+
+def apply_within(text: str, begin: int, edits: Iterable[Edit]) -> str:
+    """A piece of a longer text, beginning there at `begin`, with its part of the longer text's edits made."""
+    end = begin + len(text)
+    mine = [
+        Edit(max(e.start, begin) - begin, min(e.end, end) - begin, e.text if e.start >= begin else "")
+        for e in edits
+        if e.start < end and e.end > begin
+    ]
+    return apply(text, mine)
+
+
+def settled(text: str, found: list[Edit]) -> list[Edit]:
+    """Edits in order: of two that overlap the first grows over both, and a pseudonym is never touched in part."""
+    if "‹" in text:
+        found = [whole for whole in (_whole(text, edit) for edit in found) if whole]
+    found.sort(key=lambda e: (e.start, -e.end))
+    kept: list[Edit] = []
+    for edit in found:
+        last = kept[-1] if kept else None
+        if last is None or edit.start >= last.end:
+            kept.append(edit)
+        elif edit.end > last.end:
+            kept[-1] = Edit(last.start, edit.end, last.text)
+    return kept
+
+
+def _whole(text: str, edit: Edit) -> Edit | None:
+    """The edit grown over the pseudonyms that it touches in part; None where it lies inside one."""
+    start, end, instead = edit
+    for place in (start, end):
+        at = text.rfind("‹", max(0, place - 40), place + (place == start))
+        taken = PSEUDONYM.match(text, at) if at >= 0 else None
+        if taken and taken.start() <= edit.start and edit.end <= taken.end():
+            return None
+        if taken and taken.end() > place:
+            start, end = min(start, taken.start()), max(end, taken.end() if place == edit.end else end)
+    return Edit(start, end, instead)
+
+
+class Strainer:
+    """Tells which of some words a text may hold, in less time than asking it for two of them."""
+
+    def __init__(self, words: Iterable[str], kept: str, fold: bool) -> None:
+        keep = (kept + kept.upper() if fold else kept).encode()
+        self._table = bytes(range(256)).lower() if fold else None
+        self._drop = bytes(c for c in range(256) if c not in keep)
+        self._words: dict[str, list[str]] = {}
+        for word in words:
+            self._words.setdefault("".join(c for c in word if c in kept), []).append(word)
+        self._parts = tuple(self._words)
+
+    def words(self, octets: bytes) -> list[str]:
+        """The words that the text in UTF-8 may hold; those that it holds are among them."""
+        rest = octets.translate(self._table, self._drop).decode("ascii")
+        if not any(map(rest.__contains__, self._parts)):
+            return []
+        return [word for part in self._parts if part in rest for word in self._words[part]]
+
+
+class Shapes:
+    """Finds what is known by its shape; `pseudonym` names a value by its kind."""
+
+    def __init__(self, pseudonym: Callable[[str, str], str]) -> None:
+        self._pseudonym = pseudonym
+        self._strainer = Strainer([shape[0] for shape in _SHAPES] + [_BEGIN], "AIJGCKSBENzghlpxk_", fold=False)
+        self._shapes = {shape[0]: shape for shape in _SHAPES}
+
+    def find(self, text: str, octets: bytes, cut: bool, found: list[Edit]) -> None:
+        """Add to `found` what is to be replaced. `octets`: the text in UTF-8; `cut`: it was cut off at its end."""
+        for needle in self._strainer.words(octets):
+            self._shaped(text, needle, cut, found)
+        if 0x40 in octets:  # @
+            self._user_info(text, found)
+
+    def _shaped(self, text: str, needle: str, cut: bool, found: list[Edit]) -> None:
+        if needle is _BEGIN:
+            self._private_keys(text, found)
+            return
+        _, run, whole, kind = self._shapes[needle]
+        at = text.find(needle)
+        while at >= 0:
+            match = run.match(text, at)
+            end = match.end() if match else at + len(needle)
+            value = text[at:end].rstrip(".")
+            if whole.fullmatch(text, at, end) or (cut and end == len(text)):
+                found.append(Edit(at, at + len(value), self._pseudonym(kind, unquote(value))))
+            at = text.find(needle, end)
+
+    def _private_keys(self, text: str, found: list[Edit]) -> None:
+        at = text.find(_BEGIN)
+        while at >= 0:
+            end = at + len(_BEGIN)
+            if _PRIVATE_KEY.match(text, at):
+                run = _PRIVATE_KEY_RUN.match(text, at)
+                end = run.end() if run else end
+                last = text.find("-----END", at, end)
+                last = text.find("-----", last + 8, end) if last >= 0 else -1
+                end = last + 5 if last >= 0 else at + len(text[at:end].rstrip("\\ \t\r\n:,."))
+                found.append(Edit(at, end, self._pseudonym("key", _NOT_BASE64.sub("", text[at:end]))))
+            at = text.find(_BEGIN, end)
+
+    def _user_info(self, text: str, found: list[Edit]) -> None:
+        for match in _USER_INFO.finditer(text):
+            group = 2 if match[2] else 1  # https://TOKEN:@host
+            if match[group] and not PSEUDONYM.fullmatch(match[group]):
+                found.append(Edit(*match.span(group), self._pseudonym("password", unquote(match[group]))))
