@@ -63,6 +63,7 @@ def _subclass(original: Any) -> type | None:
         "_handle_chunk": _handle_chunk(original),
         "read_chunked": _read_chunked(original),
         "close": _close(original),
+        "__del__": _del(original),
     }
     return type(original.__name__, (original,), namespace)
 
@@ -155,6 +156,19 @@ def _close(original: Any) -> Any:
                 exchange.ended(CLOSED)
 
     return _close
+
+
+def _del(original: Any) -> Any:
+    finalise = original.__del__
+
+    @functools.wraps(finalise)
+    def __del__(self: Any) -> None:  # noqa: N807 - the finaliser calls `close` only where the file is still open
+        finalise(self)
+        exchange = self.__dict__.get("_requestshook")
+        if exchange is not None:
+            exchange.ended(CLOSED)
+
+    return __del__
 
 
 def _is_closed(response: Any) -> bool:
