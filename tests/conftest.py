@@ -35,7 +35,7 @@ class Spooled:
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test starts as a process does that nobody records."""
-    for name in [name for name in os.environ if name.startswith("REQUESTSHOOK")]:
+    for name in [n for n in os.environ if n.startswith("REQUESTSHOOK") and n != "REQUESTSHOOK_NO_SKIPS"]:
         monkeypatch.delenv(name)
 
 
@@ -45,3 +45,11 @@ def spooled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spooled:
     own = Spooled(tmp_path / ".requestshook")
     monkeypatch.setattr(recording, "recorder", own.recorder)
     return own
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where every part is installed (REQUESTSHOOK_NO_SKIPS), a skipped test is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("REQUESTSHOOK_NO_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
+        reporter.write_line("skipped tests count as failures here", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
