@@ -32,6 +32,15 @@ TOKENS = "/identity/v3/auth/tokens"
 FILE = "/v2/images/IMAGE/file"
 CONTAINER = "/v1/ACCOUNT/glance"
 
+# What a user's environment may hold, and the demo must not be led astray by.
+FOREIGN = {
+    "REQUESTSHOOK_TRACE": "0" * 32,
+    "REQUESTSHOOK_SERVICE": "another",
+    "OS_PASSWORD": "another",
+    "http_proxy": "http://127.0.0.1:1",
+    "PYTHONSAFEPATH": "1",
+}
+
 # Number, caller, arrow, callee, title, depth, the number of the request during whose answering it happened.
 REFERENCE = [
     (1, "openstack", "-->", "keystone", "GET /identity/", 0, None),
@@ -63,6 +72,7 @@ class Demo(NamedTuple):
     """A demo that was run in a working directory of its own."""
 
     place: Path  # the working directory
+    before: set[Path]  # what lay beside the programs before
     done: subprocess.CompletedProcess[str]
     seconds: float
     trace: trace.Trace
@@ -89,7 +99,7 @@ def _run(place: Path) -> tuple[subprocess.CompletedProcess[str], float]:
     done = subprocess.run(
         [sys.executable, "-m", "requestshook", "demo"],
         cwd=place,
-        env={**_clean_environment(), **own, "REQUESTSHOOK_TRACE": "0" * 32, "OS_PASSWORD": "another"},
+        env={**_clean_environment(), **own, **FOREIGN},
         capture_output=True,
         encoding="utf-8",
         timeout=60,
@@ -107,9 +117,10 @@ def _newest(place: Path) -> trace.Trace:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The demo, run once for all tests that only look at it."""
     place = tmp_path_factory.mktemp("demo") / "work"
+    before = set(SERVICES.rglob("*"))
     done, seconds = _run(place)
     assert done.returncode == 0, done.stdout + done.stderr
-    return Demo(place, done, seconds, _newest(place))
+    return Demo(place, before, done, seconds, _newest(place))
 
 
 def _plain(text: str) -> str:
@@ -161,6 +172,13 @@ def test_both_sides_saw_every_call(demo: Demo) -> None:
         assert [tuple(body and body.size for body in pair) for pair in sizes] == [
             tuple(body and body.size for body in sizes[0])
         ] * 2
+
+
+def test_empty_header_is_no_dropped_header(demo: Demo) -> None:
+    """The empty Content-Type of swift's client stands on the page as sent: the page claims of no header a change."""
+    for number in (16, 20):
+        assert ("Content-Type", "") in demo.trace.steps[number - 1].call.request.event.headers
+    assert "From client to server" not in demo.page
 
 
 def test_image_is_kept_by_its_head(demo: Demo) -> None:
@@ -215,7 +233,7 @@ def test_everything_lies_in_one_folder(demo: Demo) -> None:
     assert [path.name for path in demo.place.iterdir()] == [FOLDER]
     assert not list((demo.place.parent / "tmpdir").iterdir())
     assert not list((demo.place.parent / "home").iterdir())
-    assert not list(SERVICES.rglob("__pycache__"))
+    assert set(SERVICES.rglob("*")) == demo.before
 
 
 def test_services_have_said_nothing_wrong(demo: Demo) -> None:

@@ -56,7 +56,7 @@ def headers(environ: dict[str, Any]) -> Headers:
     for key, value in environ.items():
         if key[:5] == "HTTP_":
             found.append((_name(key), str(value)))
-        elif key in _CONTENT and value and not _is_invented(key, value, environ):
+        elif key in _CONTENT and not _is_invented(key, value, environ):
             (found or last).append((_CONTENT[key], str(value)))
     return (*found, *last)
 
@@ -71,13 +71,15 @@ def _name(key: str) -> str:
 
 
 def _is_invented(key: str, value: str, environ: dict[str, Any]) -> bool:
-    """Whether wsgiref made the header up: it says `text/plain` where no Content-Type came."""
-    return (
-        key == "CONTENT_TYPE"
-        and value == "text/plain"
-        and not has_content(environ)
-        and str(environ.get("SERVER_SOFTWARE", "")).startswith("WSGIServer")
-    )
+    """Whether no such header came: PEP 3333 lets a server say an empty one then, and wsgiref says `text/plain`.
+
+    wsgiref and gunicorn have an empty Content-Type only where one was sent, as swift's client does.
+    """
+    server = str(environ.get("SERVER_SOFTWARE", ""))
+    is_type = key == "CONTENT_TYPE"
+    if not value:
+        return not (is_type and server.startswith(("WSGIServer", "gunicorn")))
+    return is_type and value == "text/plain" and not has_content(environ) and server.startswith("WSGIServer")
 
 
 def content_length(environ: dict[str, Any]) -> int | None:

@@ -16,9 +16,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from requestshook import environment
 from requestshook.demo import folder as folders
 from requestshook.demo.system import System
 from requestshook.errors import RequestshookError
+from requestshook.recording import FOLDER
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +30,6 @@ COMMAND = (
     *("openstack", "image", "create", "--public", "--disk-format", "qcow2"),
     *("--file", folders.IMAGE, "cirros-0.6.1-x86_64-disk"),
 )
-_INJECT = Path(__file__).parents[1] / "_inject"
 _GRACE = 5.0  # seconds for a command of ours to end
 
 
@@ -75,10 +76,8 @@ def _environment() -> dict[str, str]:
 
 def _service_environment(folder: Path) -> dict[str, str]:
     """What `requestshook env` tells people to give to their services."""
-    environment = _environment()
-    path = os.pathsep.join(filter(None, [str(_INJECT), environment.get("PYTHONPATH")]))
-    ours = {"REQUESTSHOOK": "1", "REQUESTSHOOK_DIR": str(folder / ".requestshook"), "PYTHONPATH": path}
-    return {**environment, **ours}
+    given = _environment()
+    return {**given, **environment.variables(str(folder / FOLDER), given)}
 
 
 def _client_environment(folder: Path, keystone: str) -> dict[str, str]:
@@ -111,11 +110,11 @@ def _raise(number: int, _: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _say_and_run(folder: Path, environment: dict[str, str], arguments: Sequence[str], console: Console) -> int:
+def _say_and_run(folder: Path, variables: dict[str, str], arguments: Sequence[str], console: Console) -> int:
     """Run one of our commands as a person in that folder would, its output where ours goes; its exit status."""
     _print_command(("requestshook", *arguments), console)
     console.file.flush()
-    child = subprocess.Popen([sys.executable, "-m", "requestshook", *arguments], cwd=folder, env=environment)
+    child = subprocess.Popen([sys.executable, "-m", "requestshook", *arguments], cwd=folder, env=variables)
     try:
         status = child.wait()
     except BaseException:
