@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 # Python-Markdown and MkDocs take these for line ends; a body's lines end at "\n" only.
 _PICTURES = {code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A)}
@@ -22,29 +23,28 @@ _INLINE = {**_BLOCK, 0x09: 0x2409, 0x0A: 0x240A}
 
 # What a site's extensions make of plain letters: fractions, ordinals, c/o, www.links, commit ids, ?12 as a reference.
 _SPELLED = r"""
-    (?<=[0-9]) / (?=[0-9])
-  | (?<=\bc) / (?=o\b)
-  | (?<=\bwww) \.
-  | (?<=[0-9]) (?: st | nd | rd | th ) \b
-  | \b [a-f0-9] (?= [a-f0-9]{39} \b )
-  | \? (?= [1-9] )
-  | - (?= - ) | (?<= - ) -
-  | \. (?= \. ) | (?<= \. ) \.
-  | [ ] (?= [ ] )
-  | (?<!\w) [:;] | [:;] (?![ ])
-  | [^\w /.,%?:;\-→←–·‹›…\u2400-\u2424\ufffd]
+    [^\w /.,%?:;\-→←–·‹›…\u2400-\u2424\ufffd]
   | _
+  | / (?= [0-9] ) (?<= [0-9]/ ) | / (?= [oO]\b ) (?<= \b[cC]/ )
+  | [snrt] (?: (?<= [0-9]s ) t | (?<= [0-9]n ) d | (?<= [0-9]r ) d | (?<= [0-9]t ) h ) \b
+  | \. (?: (?= \. ) | (?<= \.\. ) | (?<= \b[wW][wW][wW]\. ) )
+  | - (?: (?= - ) | (?<= -- ) )
+  | [ ] (?= [ ] )
+  | \? (?= [1-9] )
+  | [:;] (?: (?! [ ] ) | (?<! \w[:;] ) )
+  | [a-f0-9] (?= [a-f0-9]{39} \b ) (?<! \w. )
 """
-_ENTITIES = re.compile(_SPELLED, re.VERBOSE | re.IGNORECASE)
-_SIMPLE = re.compile(r"[A-Za-z]*|[0-9]{1,4}")
+_ENTITIES = re.compile(_SPELLED, re.VERBOSE)
+_SIMPLE = re.compile(r"[A-Za-z]{0,30}|[0-9]{1,4}")
 _CONTROLS = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
 # What reads a page before its Markdown is read, fences or not: macros, included files, Critic's marks.
 _BEFORE_MARKDOWN = re.compile(r"\{(?=[{%#!]|--|\+\+|~~|==|>>)")
 _TITLE = re.compile(rf'["<>&\\`{_CONTROLS}]|{_BEFORE_MARKDOWN.pattern}')
 # An attribute's value is read as Markdown before it is read as an attribute.
-_LABEL = re.compile(r"(?<=[^\W_])_(?=[^\W_])|:(?=[0-9]+(?:[ /]|$))|(" + _SPELLED + ")", re.VERBOSE | re.IGNORECASE)
+_LABEL = re.compile(r"(?<=[^\W_])_(?=[^\W_])|:(?=[0-9]+(?:[ /]|$))|(" + _SPELLED + ")", re.VERBOSE)
 _JOINER = "\u2060"  # seen by nobody
-_MERMAID = re.compile(r"[^\w /.,?\-→←–·‹›…\u2400-\u2424\ufffd]|\be(?=nd\b)", re.IGNORECASE)
+_MERMAID = re.compile(r"[^\w /.,?\-→←–·‹›…\u2400-\u2424\ufffd]|\b[eE](?=[nN][dD]\b)")
+_REMEMBERED = 200  # characters: names and labels come back at every step
 _SNIPPET = re.compile(r"(?m)^([ \t]*)(?=;*-+8<-)")
 _CODE_SAFE = re.compile(r"[\w.:@/+=,-]+( [\w.:@/+=,-]+)*")
 _TICKS = re.compile(r"`{3,}")
@@ -63,14 +63,12 @@ def finish(value: object) -> str:
 
 def inline(text: str) -> Markdown:
     """Text as it stands in headings, paragraphs, table cells and links: entities for all that could be markup."""
-    if _SIMPLE.fullmatch(text):
-        return Markdown(text)
-    return Markdown(_ENTITIES.sub(_entities, text.translate(_INLINE)))
+    return _short_inline(text) if len(text) <= _REMEMBERED else _inline(text)
 
 
 def title(text: str) -> Markdown:
     """Text between the double quotes of a fence's title or a tab's label: percent-encoded where it could leave them."""
-    return Markdown(_TITLE.sub(_percent, text.encode("utf-8", "replace").decode()))
+    return _short_title(text) if len(text) <= _REMEMBERED else _title(text)
 
 
 def label(text: str) -> Markdown:
@@ -114,6 +112,20 @@ def fence(lines: Iterable[str], info: str = "", *, indent: int = 0, snippets: bo
     if mark in body:
         mark = "`" * (1 + max(len(run) for run in _TICKS.findall(body)))
     return Markdown(f"{pad}{mark} {info}\n{pad}{body}\n{pad}{mark}\n")
+
+
+def _inline(text: str) -> Markdown:
+    if _SIMPLE.fullmatch(text):
+        return Markdown(text)
+    return Markdown(_ENTITIES.sub(_entities, text if text.isprintable() else text.translate(_INLINE)))
+
+
+def _title(text: str) -> Markdown:
+    return Markdown(_TITLE.sub(_percent, text.encode("utf-8", "replace").decode()))
+
+
+_short_inline = lru_cache(512)(_inline)
+_short_title = lru_cache(64)(_title)
 
 
 def _entities(found: re.Match[str]) -> str:

@@ -41,6 +41,7 @@ def respace(text: str, *, cut: bool = False) -> list[str] | None:
     """
     lines: list[str] = []
     outer: list[str] = []  # the closing brackets that are to come, but for the innermost
+    pads: list[str] = []
     kind = pad = ""  # the innermost, and its content's indent
     before: str | None = "["  # a bracket or comma that a value may follow; empty after a value, None after a mere key
     for key, value, keyed, keyed_end, bare, opener, end, closer, comma, rest in _LINE.findall(text):
@@ -48,7 +49,7 @@ def respace(text: str, *, cut: bool = False) -> list[str] | None:
             if closer != kind or before is None or before == ",":
                 return None
             kind = outer.pop()
-            pad = _PADS[min(len(outer), DEEPEST)]
+            pad = pads.pop()
             lines.append(f"{pad}{closer}{comma}")
         elif rest:
             return _with_rest(lines, rest, pad, before) if cut else None
@@ -59,9 +60,10 @@ def respace(text: str, *, cut: bool = False) -> list[str] | None:
                 return None
             lines.append(f"{pad}{key}: {value}{comma}")
         elif keyed or opener:
-            if bool(keyed) != (kind == "}"):
+            if key:
+                opener, end = keyed, keyed_end
+            if (kind == "}") != (key != ""):
                 return None
-            opener, end = keyed or opener, keyed_end or end
             lines.append(f"{pad}{key}: {opener}{end}{comma}" if key else f"{pad}{opener}{end}{comma}")
             if end:
                 if end != _CLOSERS[opener]:
@@ -71,7 +73,8 @@ def respace(text: str, *, cut: bool = False) -> list[str] | None:
             else:
                 outer.append(kind)
                 kind, comma = _CLOSERS[opener], opener
-                pad = _PADS[min(len(outer), DEEPEST)]
+                pads.append(pad)
+                pad = _PADS[len(outer)] if len(outer) < DEEPEST else _PADS[DEEPEST]
         elif kind == "}":
             if bare or comma or not cut:
                 return None

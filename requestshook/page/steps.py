@@ -122,7 +122,13 @@ class StepWriter:
         return self.pseudonyms.numbered(call.target)
 
     def _headers(self, message: Message) -> Headers:
-        return tuple(pair for pair in message.event.headers if pair[0].lower() not in self._hidden)
+        hidden = self._hidden
+        return tuple([pair for pair in message.event.headers if pair[0].lower() not in hidden])
+
+    def _header_lines(self, message: Message) -> list[str]:
+        numbered = self.pseudonyms.numbered
+        lines = [f"{name}: {numbered(value)}" for name, value in self._headers(message)]
+        return lines if "".join(lines).isprintable() else [_in_line(line) for line in lines]
 
     def _load(self, message: Message) -> Body | None:
         return None if message.ref is None else self.load(message.ref)
@@ -133,8 +139,7 @@ class StepWriter:
             lines = visible(self.pseudonyms.numbered(_error(step.call))).split("\n")
             yield Tab(self.words["failure"], "text", heading, lines)
             return
-        lines = [_header_line(name, self.pseudonyms.numbered(value)) for name, value in self._headers(message)]
-        yield Tab(self.words["header"], "http", heading, lines or [self.words["none"]])
+        yield Tab(self.words["header"], "http", heading, self._header_lines(message) or [self.words["none"]])
         query = self._target(step.call).partition("?")[2]
         if step.kind == "request" and ("&" in query or len(query) > QUERY_SHOWN):
             yield Tab(self.words["query"], "text", heading, [_in_line(pair) for pair in query.split("&")])
@@ -234,10 +239,6 @@ def _error(call: Call) -> str:
 
 def _in_line(text: str) -> str:
     return visible(text).replace("\n", "␊")
-
-
-def _header_line(name: str, value: str) -> str:
-    return _in_line(f"{name}: {value}")
 
 
 def _joined(heading: str, remark: str) -> str:
