@@ -88,8 +88,10 @@ def text_of(content: bytes, content_type: str, cut: bool) -> tuple[str | None, b
     """The content as text, cut at a character's end, and whether it was in UTF-8; None where it is no text."""
     if content_type[:6].lower() in _NEVER_TEXT and "xml" not in content_type:
         return None, False
-    declared = _CHARSET.search(content_type) if "charset" in content_type.lower() else None
-    for name in (declared[1].lower() if declared else "utf-8", _wide(content), "utf-8"):
+    declared = _CHARSET.search(content_type) if ";" in content_type else None
+    names = ("utf-8", "") if declared is None else (declared[1].lower(), "", "utf-8")
+    for given in names:
+        name = given or _wide(content)  # nothing: what the first octets say
         if not name.startswith(_CHARSETS) or (name == "utf-8" and 0 in content):
             continue
         text = _decoded(content, name, cut)

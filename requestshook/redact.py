@@ -160,7 +160,7 @@ class Redactor:
         self._scanner = scan.Scanner(self._known, keys, patterns)
         self._own_headers = {name.lower(): "secret" for name in headers}
         self._header_kinds: dict[str, str | None] = {}
-        self._clean: set[str] = set()  # values of header fields that hold no secret: most come again
+        self._clean: set[str] = set()  # header values and the like that hold no secret: most come again
 
     def event(self, event: Event, headers: Headers = ()) -> Event:
         """The event with every secret replaced; `headers` are those of the message whose body a BodyEnd brings."""
@@ -187,9 +187,12 @@ class Redactor:
         kinds = [self._header_kind(name) for name, _ in pairs]
         clean = self._clean
         others = [value for (_, value), kind in zip(pairs, kinds) if kind is None and value not in clean]
+        others += [text for text in texts if text not in clean]
         # all at once, after a dash so that they do not look like JSON: most often there is nothing
-        suspect = bool(self._scanner.edits("\n".join(("-", *texts, *others))))
-        if others and not suspect and len(clean) < 1000:
+        suspect = bool(others and self._scanner.edits("-\n" + "\n".join(others)))
+        if others and not suspect:
+            if len(clean) > 1000:
+                clean.clear()
             clean.update([value for value in others if len(value) < 200])
         if not suspect and kinds.count(None) == len(kinds):
             return pairs, False
@@ -257,8 +260,8 @@ class Redactor:
     def body(self, body: Body, content_type: str, content_encoding: str, *, partial: bool = False) -> Body:
         """A body as text where it is text, its coding undone, its secrets replaced; `partial`: its end was not seen."""
         content, size, cut, encoding, why = body
-        if content is None:
-            return body
+        if not content:
+            return body if content is None else Body("", size, cut, encoding, why)
         missing = cut or partial
         if isinstance(content, bytes) and encoding is None and content_encoding:
             undone, encoding, bounded, lost = bodies.undo(content, content_encoding)

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from requestshook import events, redact
+from requestshook import events, redact, shapes
 from requestshook.events import Body
 from requestshook.redact import Redactor
 
@@ -268,7 +268,8 @@ def test_multipart_unannounced() -> None:
 def test_xml() -> None:
     """Elements and attributes with known names are replaced, prefixed ones and CDATA too; nested elements stay."""
     body = (
-        '<?xml version="1.0"?><r><o:Password o:Type="PasswordText">hunter2</o:Password><secret><![CDATA[hunter2]]></secret>'
+        '<?xml version="1.0"?><r><o:Password o:Type="PasswordText">hunter2</o:Password>'
+        "<secret><![CDATA[hunter2]]></secret>"
         '<token><id>5</id></token><user password="hunter2" name="a"/><token/><api_key\n a=">">\n hunter2\n</api_key>'
         "<password>hunt<!-- c -->er2</password><token_type>bearer</token_type></r>"
     )
@@ -289,7 +290,7 @@ def test_url_in_text() -> None:
     assert "mysql://nova:‹" in result
     assert "db/nova?charset=utf8 and " in result
     assert "page=2&sig=‹" in result
-    assert "http://h:80/x?mail=a@b.c" == redacted("http://h:80/x?mail=a@b.c", "text/plain")
+    assert redacted("http://h:80/x?mail=a@b.c", "text/plain") == "http://h:80/x?mail=a@b.c"
 
 
 def test_lines() -> None:
@@ -514,10 +515,12 @@ def test_a_coding_that_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("content", "content_type", "expected"),
     [
-        (b"plain", "", "plain"), (b"", "", ""), (b"a\0b", "text/plain", b"a\0b"), (b"\x89PNG\r\n", "image/png", b"\x89PNG\r\n"),
+        (b"plain", "", "plain"), (b"", "", ""), (b"a\0b", "text/plain", b"a\0b"), (b"\x89PNG\r\n", "image/png",
+        b"\x89PNG\r\n"),
         (b"<svg/>", "image/svg+xml", "<svg/>"), (b"caf\xe9", "text/plain; charset=iso-8859-1", "café"),
         ("한글".encode("euc-kr"), "text/plain;charset=euc-kr", "한글"), ("한글".encode(), "text/plain", "한글"),
-        ("{}".encode("utf-16-le"), JSON, "{}"), ("x한".encode("utf-16"), "text/plain", "x한"), (b"\xff\xfa", "", b"\xff\xfa"),
+        ("{}".encode("utf-16-le"), JSON, "{}"), ("x한".encode("utf-16"), "text/plain", "x한"), (b"\xff\xfa", "",
+        b"\xff\xfa"),
         ("한글".encode(), 'text/plain; charset="no-such"', "한글"), (b"x", "text/plain; charset=punycode", "x"),
         (b"plain", "application/octet-stream", "plain"),
     ],
@@ -572,6 +575,19 @@ def test_imports_nothing_heavy() -> None:
     assert not heavy & set(started.stdout.split())
 
 
+def test_the_documentation_lists_what_is_known() -> None:
+    """docs/redaction.md names every known name and the beginning of every known shape."""
+    path = os.path.join(os.path.dirname(os.path.dirname(redact.__file__)), "docs", "redaction.md")
+    if not os.path.exists(path):
+        pytest.skip("no checkout")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    names = [name for name, _ in redact._SUFFIXES] + [*redact._EXACT, *redact._IN_QUERY, *redact._NO_SECRET]
+    assert [name for name in names if f"`{name}`" not in text] == []
+    needles = [shape[0] for shape in shapes._SHAPES if shape[0] not in ("eyJ", "k_live_")]
+    assert [needle for needle in needles if f"`{needle}" not in text] == []
+
+
 # properties
 
 NAMES = (
@@ -586,7 +602,9 @@ NAMES = (
     "X-Auth-Token",
 )
 ALPHABET = string.ascii_letters + string.digits + '"\\/<>&=+%;: \n{}[]’한é😀\u2028-_.'
-plain_texts = st.text(ALPHABET, max_size=12).filter(lambda text: not re.search("(?i)pass|token|secret|key|cookie", text))
+plain_texts = st.text(ALPHABET, max_size=12).filter(
+    lambda text: not re.search("(?i)pass|token|secret|key|cookie", text)
+)
 secrets = st.text(ALPHABET, min_size=1, max_size=12).map(lambda text: "Zq9" + text.strip() + "w7X")
 
 
@@ -715,10 +733,14 @@ def test_headers_keep_their_form(pairs: list[tuple[str, str]]) -> None:
 
 fragments = st.sampled_from(
     [
-        '"token"', "'password'", ":", '"', "\\", '\\"', "\\u0022", "\\u0070", "<token", "<token>", "</", ">", "<![CDATA[", "]]>",
-        "<!--", "-->", "=", "?", "&", "password=", "token = ", ' key="', "://", "@", "a:b@", "eyJhbGciOiJIUzI1NiJ9.e30.x", "gAAAA",
-        FERNET, "-----BEGIN PRIVATE KEY-----", "-----END", "‹token:0123456789abcdef›", "‹", "›", "{", "[", ",", "1", " ", "\n",
-        "x", "한", "--B\r\n", "\r\n\r\n", 'Content-Disposition: form-data; name="token"', "; filename=x", "api_key", "\0", "cookie", "id",
+        '"token"', "'password'", ":", '"', "\\", '\\"', "\\u0022", "\\u0070", "<token", "<token>", "</", ">",
+        "<![CDATA[", "]]>",
+        "<!--", "-->", "=", "?", "&", "password=", "token = ", ' key="', "://", "@", "a:b@",
+        "eyJhbGciOiJIUzI1NiJ9.e30.x", "gAAAA",
+        FERNET, "-----BEGIN PRIVATE KEY-----", "-----END", "‹token:0123456789abcdef›", "‹", "›", "{", "[", ",", "1",
+        " ", "\n",
+        "x", "한", "--B\r\n", "\r\n\r\n", 'Content-Disposition: form-data; name="token"', "; filename=x", "api_key",
+        "\0", "cookie", "id",
     ]
 )  # fmt: skip
 hostile = st.lists(fragments | st.text(max_size=3), max_size=20).map("".join)
@@ -757,9 +779,12 @@ def test_any_octets(content: bytes, content_type: str, coding: str) -> None:
 @pytest.mark.parametrize(
     "unit",
     [
-        '"', "\\", '\\"', "eyJ", "eyJ.", "gAAAA", "AKIA", "ghp_", "xoxb-", '"token":', '"token":"', '"token":[', '"token":{', '"token"\\',
-        "[", '{"a":', "<token ", '<token "', "<token>", "<token><!--", "<token><![CDATA[", "-----BEGIN PRIVATE KEY-----", "://a:", "@://",
-        "\\u0041", '"\\u0022', "token=", "token = ", 'token="', "token", " key", "&", "a=", "%41", "‹token:0123456789abcdef›",
+        '"', "\\", '\\"', "eyJ", "eyJ.", "gAAAA", "AKIA", "ghp_", "xoxb-", '"token":', '"token":"', '"token":[',
+        '"token":{', '"token"\\',
+        "[", '{"a":', "<token ", '<token "', "<token>", "<token><!--", "<token><![CDATA[",
+        "-----BEGIN PRIVATE KEY-----", "://a:", "@://",
+        "\\u0041", '"\\u0022', "token=", "token = ", 'token="', "token", " key", "&", "a=", "%41",
+        "‹token:0123456789abcdef›",
         '"token":{"id', "--B\r\n", '--B\r\nContent-Disposition: a; name="', ";", "=", "\0", "\n",
     ],
 )  # fmt: skip
