@@ -42,8 +42,12 @@ def moment(at: float) -> str:
 
 
 def ago(at: float, now: float) -> str:
-    """How long ago a time was."""
-    return f"{duration(round(now - at))} ago" if now - at >= 1 else "just now"
+    """How long ago a time was, in its largest unit."""
+    passed = int(now - at)
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        if passed >= length:
+            return f"{passed // length} {unit} ago"
+    return "just now"
 
 
 def seconds(age: str) -> float:
