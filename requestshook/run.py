@@ -1,0 +1,104 @@
+"""`requestshook run`: one command, recorded with all that it causes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+
+from requestshook import environment, events, recording, tags
+from requestshook.capture.startup import UNSEEN
+from requestshook.config import Config
+from requestshook.execution import Finished, NotStarted, execute, find
+from requestshook.workspace import Workspace
+
+_SILENT = (
+    "no process of {} reported, so none of its calls is recorded: it is not Python, older than Python 3.10, "
+    "started with -I, -E or -S, or its user cannot write to {}"
+)
+
+
+def run(
+    config: Config,
+    command: Sequence[str],
+    *,
+    name: str | None = None,
+    service: str | None = None,
+    all: bool = False,
+    keep_output: bool = True,
+) -> int:
+    """Record a command and give its exit status, as a shell does: 128 + n where signal n killed it, 127, 126.
+
+    `name` defaults to the command's own, `service` to what the command finds out. With `all`, calls of services that
+    are tied to nothing belong to the recording too. Raises RequestshookError where the folder cannot be used;
+    nothing has run then.
+    """
+    try:
+        find(command, os.environ)
+        workspace = Workspace(config)
+        trace = tags.new_trace_id(workspace.refresh().key)
+        name = name or os.path.basename(command[0])
+        ours = environment.variables(workspace.folder, os.environ, trace=trace, service=service)
+        with _recorded(workspace, trace, name, command, all) as finished:
+            finished.append(execute(command, {**os.environ, **ours}, keep_output=keep_output))
+        return finished[0].status
+    except NotStarted as error:
+        _say(str(error))
+        return error.status
+
+
+@contextmanager
+def _recorded(
+    workspace: Workspace, trace: str, name: str, command: Sequence[str], all: bool
+) -> Iterator[list[Finished]]:
+    """The recording's first and last line; the block appends how the command ended."""
+    recorder = recording.Recorder(workspace.folder)
+    recorder.service = "requestshook"
+    recorder.settings()
+    recorder.emit(events.Recording(time.time(), trace, name, tuple(command)))
+    finished: list[Finished] = []
+    status: int | None = None
+    try:
+        with (
+            _open_to_all(workspace, trace, name) if all else nullcontext(),
+            _listening(workspace.folder, trace, command),
+        ):
+            yield finished
+        status = finished[0].status
+    except NotStarted as error:
+        status = error.status
+        raise
+    finally:
+        output, cut = (finished[0].output, finished[0].cut) if finished else ((), False)
+        recorder.emit(events.Recorded(time.time(), trace, status, output, cut))
+
+
+@contextmanager
+def _open_to_all(workspace: Workspace, trace: str, name: str) -> Iterator[None]:
+    workspace.open_recording(trace, name, pid=os.getpid())
+    try:
+        yield
+    finally:
+        workspace.close_recording(trace)
+
+
+@contextmanager
+def _listening(folder: str, trace: str, command: Sequence[str]) -> Iterator[None]:
+    """Say it where no interpreter got our environment: the first one takes a file away that we leave there."""
+    sign = os.path.join(folder, UNSEEN + trace)
+    with suppress(OSError):
+        os.close(os.open(sign, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        yield
+        if os.path.exists(sign):
+            _say(_SILENT.format(command[0], folder))
+    finally:
+        with suppress(OSError):
+            os.unlink(sign)
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):
+        print(f"requestshook: {text}", file=sys.stderr)
