@@ -199,3 +199,13 @@ def image_create() -> Story:
         end="closed",
     )  # fmt: skip
     return story
+
+
+def hostile_answers() -> Story:
+    """A few answers that try to leave their fences and headings."""
+    story = Story(name="<b>name</b> {{ 7*7 }}", command=("curl", "http://h/`x`"))
+    call = story.request("curl", "h:80", "GET", 'http://h/[x](javascript:1)?"a"=<b>&c={ #d }', ("X-Y", "a\r\n```"))
+    story.response(call, 200, "</h3>", body='```\n\n=== "Tab"\n--8<-- "secret"\n{% include "x" %}\n')
+    call = story.request("curl", "h:80", "GET", "http://h/end", body=None)
+    story.failure(call, "Boom<img>: `x`\nsecond line")
+    return story

@@ -29,6 +29,7 @@ _LINE = re.compile(
 _CUT = re.compile(
     rf':?{_WS}(?:"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{{0,4}})[^"\\\x00-\x1f]*)*\\?|[-+.\w‹:]*)'
 )
+_CUT_NUMBER = re.compile(r"\.|(?:\.[0-9]+)?[eE][-+]?")
 _SHOWN = re.compile(rf' *(?:({_STRING})(: )?)?(?:({_STRING}|[^{{}}\[\]",]+)|([{{\[])([}}\]])?)?([}}\]])?')
 _CLOSERS = {"{": "}", "[": "]"}
 _PADS = ["  " * depth for depth in range(DEEPEST + 1)]
@@ -91,6 +92,9 @@ def respace(text: str, *, cut: bool = False) -> list[str] | None:
 def _with_rest(lines: list[str], rest: str, pad: str, before: str | None) -> list[str] | None:
     """The lines with the part of a scalar that stands before the cut; None where it is none."""
     rest = rest.strip(" \t\r\n")
+    if before == "" and lines[-1][-1:].isdigit() and _CUT_NUMBER.fullmatch(rest):
+        lines[-1] += rest
+        return lines
     if not rest or before == "" or not _CUT.fullmatch(rest) or (before is None) != rest.startswith(":"):
         return None
     if before is None:
