@@ -92,10 +92,12 @@ def respace(text: str, *, cut: bool = False) -> list[str] | None:
 def _with_rest(lines: list[str], rest: str, pad: str, before: str | None) -> list[str] | None:
     """The lines with the part of a scalar that stands before the cut; None where it is none."""
     rest = rest.strip(" \t\r\n")
+    if not rest:
+        return lines or None
     if before == "" and lines[-1][-1:].isdigit() and _CUT_NUMBER.fullmatch(rest):
         lines[-1] += rest
         return lines
-    if not rest or before == "" or not _CUT.fullmatch(rest) or (before is None) != rest.startswith(":"):
+    if before == "" or not _CUT.fullmatch(rest) or (before is None) != rest.startswith(":"):
         return None
     if before is None:
         lines[-1] += f": {rest[1:].lstrip()}".rstrip(" ")
