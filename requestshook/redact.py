@@ -30,7 +30,7 @@ from requestshook.events import (
     Response,
 )
 from requestshook.scan import AUTHORIZATION, COOKIES, SET_COOKIE
-from requestshook.shapes import PSEUDONYM, apply_within
+from requestshook.shapes import PSEUDONYM
 
 _SUFFIXES = (
     ("password", "password"), ("passwd", "password"), ("passphrase", "password"), ("passcode", "password"),
@@ -361,12 +361,8 @@ class Redactor:
         pieces = [text for _, text in output]
         for stream in {name for name, _ in output}:
             mine = [i for i, (name, _) in enumerate(output) if name == stream]
-            edits = self._scanner.edits("".join(pieces[i] for i in mine), cut=cut)
-            at = 0
-            for i in mine:
-                text = pieces[i]
-                pieces[i] = apply_within(text, at, edits)
-                at += len(text)
+            for i, text in zip(mine, self._scanner.redact_pieces([pieces[i] for i in mine], cut)):
+                pieces[i] = text
         return tuple([(name, text) for (name, _), text in zip(output, pieces)])
 
     def _process(self, event: Process, _: Headers) -> Process:

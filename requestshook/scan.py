@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 from typing import Protocol
 from urllib.parse import unquote, unquote_plus
 
-from requestshook.shapes import Edit, Shapes, Strainer, apply, settled
+from requestshook.shapes import Edit, Shapes, Strainer, apply, apply_within, settled
 
 AUTHORIZATION = "authorization"  # a credential after its scheme
 COOKIES = "cookies"  # pairs of a name and a secret
@@ -43,6 +44,7 @@ _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&
 _JSON_BEGIN = re.compile(r'\ufeff?\s*[\[{"]')
 
 _DEPTH = 6  # of JSON in strings of JSON
+_ROUNDS = 5  # where findings overlap, what stands instead may meet its neighbours in a new way
 
 
 class Secrets(Protocol):
@@ -64,7 +66,10 @@ class Scanner:
     def __init__(self, known: Secrets, keys: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
         keys = tuple(keys)
         self._known = known
-        self._patterns = [re.compile(pattern) for pattern in patterns]
+        try:
+            self._patterns = [re.compile(pattern) for pattern in patterns]
+        except re.error as error:
+            raise ValueError(f"redact: patterns: {error}") from None
         stems = (*_STEMS, *_stems_of(keys))
         self._by_name = Strainer(stems, "kpstwcnyzr", fold=True)
         self._by_shape = Shapes(known.pseudonym)
@@ -72,10 +77,32 @@ class Scanner:
 
     def redact(self, text: str, octets: bytes | None = None, cut: bool = False) -> str:
         """The text with its secrets replaced; `octets` is the same in UTF-8, where it is at hand."""
-        return apply(text, self.edits(text, octets, cut))
+        for _ in range(_ROUNDS):
+            found = self._find(text, octets, cut)
+            if not found:
+                break
+            edits = settled(text, found)
+            text, octets = apply(text, edits), None
+            if set(found) == set(edits):
+                break
+        return text
+
+    def redact_pieces(self, pieces: list[str], cut: bool = False) -> list[str]:
+        """The pieces of one text with its secrets replaced: one may begin in one piece and end in the next."""
+        for _ in range(_ROUNDS):
+            edits = self.edits("".join(pieces), cut=cut)
+            if not edits:
+                break
+            begins = accumulate(map(len, pieces), initial=0)
+            pieces = [apply_within(piece, begin, edits) for piece, begin in zip(pieces, begins)]
+        return pieces
 
     def edits(self, text: str, octets: bytes | None = None, cut: bool = False, depth: int = 0) -> list[Edit]:
         """What is to be replaced in the text, in order. `cut`: the text ends where something of it was cut off."""
+        found = self._find(text, octets, cut, depth)
+        return settled(text, found) if found else found
+
+    def _find(self, text: str, octets: bytes | None, cut: bool, depth: int = 0) -> list[Edit]:
         if octets is None:
             octets = text.encode("utf-8", "surrogatepass")
         found: list[Edit] = []
@@ -94,7 +121,7 @@ class Scanner:
             self._hidden(text, cut, depth, found)
         for pattern in self._patterns:
             found += [Edit(*m.span(), self._known.pseudonym("secret", m[0])) for m in pattern.finditer(text) if m[0]]
-        return settled(text, found) if found else found
+        return found
 
     # by name
 

@@ -603,7 +603,7 @@ NAMES = (
 )
 ALPHABET = string.ascii_letters + string.digits + '"\\/<>&=+%;: \n{}[]’한é😀\u2028-_.'
 plain_texts = st.text(ALPHABET, max_size=12).filter(
-    lambda text: not re.search("(?i)pass|token|secret|key|cookie", text)
+    lambda text: not re.search("(?i)pass|pwd|token|secret|key|cookie|session|credential|authorization", text)
 )
 secrets = st.text(ALPHABET, min_size=1, max_size=12).map(lambda text: "Zq9" + text.strip() + "w7X")
 
@@ -804,3 +804,9 @@ def test_hostile_bodies_take_bounded_time(unit: str) -> None:
 def test_quoted_in_a_url() -> None:
     """A percent-encoded token is the same token."""
     assert digits(REDACTOR.url("http://h/?token=" + quote_plus("a/b c"))) == [name_of("a/b c")]
+
+
+def test_a_pattern_that_is_none() -> None:
+    """A pattern that is no regular expression is a ValueError that says why."""
+    with pytest.raises(ValueError, match="patterns: .*unterminated"):
+        Redactor(KEY, patterns=["(["])
