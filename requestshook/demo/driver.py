@@ -47,6 +47,7 @@ def demo(folder: Path, console: Console, ports: tuple[int, int, int] = (0, 0, 0)
             console.print(f"The command has failed; what the services said of it is in {folder / 'log'}", style="red")
             return status
         for arguments in (("show",), ("render",)):
+            console.print()
             status = _say_and_run(here, _environment(), arguments, console)
             if status:
                 raise RequestshookError(f"demo: requestshook {arguments[0]} ended with status {status}")
