@@ -808,5 +808,5 @@ def test_quoted_in_a_url() -> None:
 
 def test_a_pattern_that_is_none() -> None:
     """A pattern that is no regular expression is a ValueError that says why."""
-    with pytest.raises(ValueError, match="patterns: .*unterminated"):
+    with pytest.raises(ValueError, match=r"patterns: .*unterminated"):
         Redactor(KEY, patterns=["(["])
