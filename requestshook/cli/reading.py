@@ -124,9 +124,7 @@ def _show_flow(trace: Trace, name: str) -> None:
         terminal.say(f"{flow.INFERRED} shown here because of its time: no header says what caused it", "dim")
     for remark in trace.remarks:
         terminal.say(remark, "dim")
-    terminal.say_next(f"requestshook show {name} --step 1" if trace.calls else "requestshook status")
-    if trace.calls:
-        terminal.say_next(f"requestshook render {name}")
+    terminal.say_next(f"requestshook render {name}" if trace.calls else "requestshook status")
 
 
 def _step(trace: Trace, number: int) -> Step:
@@ -192,10 +190,10 @@ def _show_step(opened: Opened, step: Step) -> None:
     else:
         terminal.say(message.first_line(shown, step.call))
         for header, text in shown.event.headers:
-            terminal.say(f"{header}: {terminal.clean_cell(text)}")
+            terminal.say(f"{header}: {text}")
         terminal.say()
-        for line in message.body_lines(shown, _content(opened, step)):
-            terminal.say(line)
+        for text in message.body_lines(shown, _content(opened, step)):
+            terminal.say_text(text)
     terminal.say()
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from requestshook.cli import figures, opening, terminal
+from requestshook.cli import opening, terminal
 from requestshook.cli.group import Command
-from requestshook.errors import NotFoundError
+from requestshook.errors import NotFoundError, RequestshookError
 
 if TYPE_CHECKING:
+    from requestshook.events import Event
     from requestshook.workspace import OpenRecording, Workspace
 
 
@@ -96,7 +99,7 @@ def _closing(workspace: Workspace, text: str | None) -> OpenRecording:
     raise NotFoundError(f"no recording {text!r} is open; open: {', '.join(item.name for item in held)}")
 
 
-def _write(workspace: Workspace, event: object) -> None:
+def _write(workspace: Workspace, event: Event) -> None:
     """One line into a spool file of this command's own."""
     from requestshook import recording
 
@@ -104,13 +107,14 @@ def _write(workspace: Workspace, event: object) -> None:
     recorder = recording.Recorder(workspace.folder, say=said.append)
     recorder.service = "requestshook"
     recorder.settings()
-    recorder.emit(event)  # type: ignore[arg-type]
+    recorder.emit(event)
     if recorder.dropped:
-        raise OSError(said[0].removeprefix("requestshook: ") if said else "the recording's line could not be written")
+        raise RequestshookError(
+            said[0].removeprefix("requestshook: ") if said else "the recording's line could not be written"
+        )
 
 
-def _named(found: object) -> str:
-    assert isinstance(found, (list, tuple))
+def _named(found: Sequence[OpenRecording]) -> str:
     names = ", ".join(repr(item.name) for item in found)
     return f"{names} {'is' if len(found) == 1 else 'are'}"
 
@@ -152,13 +156,10 @@ def env(kind: str, service: str | None) -> None:
     click.echo(text(kind, workspace.folder, service), nl=False)
 
 
-RUN = {"ignore_unknown_options": True, "allow_interspersed_args": False}
-
-
 @click.command(
     "run",
     cls=Command,
-    context_settings=RUN,
+    context_settings={"allow_interspersed_args": False},
     examples="""
     requestshook run -- openstack image create --file cirros.img cirros
     requestshook run --name nightly -- python backup.py
@@ -175,7 +176,32 @@ def run(command: tuple[str, ...], name: str | None, service: str | None, take_al
 
     Nothing of the command is edited, and its exit status is passed on.
     """
-    raise NotImplementedError
+    from requestshook import execution
+    from requestshook import run as body
+
+    workspace = _workspace()
+    say_unable(workspace)
+    try:
+        status = body.run(
+            workspace.config, command, name=name, service=service, all=take_all, keep_output=not no_output
+        )
+    except execution.NotStarted as error:
+        terminal.note(str(error))
+        return error.status
+    if sys.stderr.isatty():
+        _say_recorded(command)
+    return status
 
 
-__all__ = ["env", "figures", "run", "start", "stop"]
+def _say_recorded(command: tuple[str, ...]) -> None:
+    """How many calls there were; whatever goes wrong here is not the command's fault."""
+    try:
+        with opening.reading() as opened:
+            summaries = opened.store.traces()
+    except (RequestshookError, OSError) as error:
+        terminal.note(str(error))
+        return
+    found = next((summary for summary in summaries if summary.command == command), None)
+    if found is not None:
+        next_one = f"requestshook show {shlex.quote(found.name)}" if found.calls else "requestshook status"
+        terminal.note(f"{_calls(found.calls)} recorded as {found.name} ({found.id[:8]}); next: {next_one}")

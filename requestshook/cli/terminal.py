@@ -68,9 +68,17 @@ def console(*, error: bool = False) -> Console:
     return Console(stderr=error, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
-def say(text: str = "", style: str = "") -> None:
-    """Print text, captured or ours, with its style where the output is a terminal."""
-    text = clean(text)
+def say(line: str = "", style: str = "") -> None:
+    """Print one line, captured or ours, with its style where the output is a terminal."""
+    _print(clean_cell(line), style)
+
+
+def say_text(text: str) -> None:
+    """Print captured text of any number of lines."""
+    _print(clean(text), "")
+
+
+def _print(text: str, style: str) -> None:
     if style and on_terminal():
         console().print(text, style=style)
     else:

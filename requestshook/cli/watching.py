@@ -153,7 +153,7 @@ def _print_writers(writers: list[Writer], now: float) -> None:
         terminal.say(f"and {len(writers) - _MOST_WRITERS} that wrote before them", "dim")
     for writer in writers:
         if writer.dropped and writer.why:
-            terminal.say(f"pid {writer.pid} dropped {writer.dropped}: {terminal.clean_cell(writer.why)}", "red")
+            terminal.say(f"pid {writer.pid} dropped {writer.dropped}: {writer.why}", "red")
 
 
 def _row(writer: Writer, now: float) -> tuple[Cell, ...]:
@@ -176,7 +176,7 @@ def _print_faults(found: Status) -> None:
         terminal.say()
         terminal.say(f"{len(found.unread)} lines could not be read; they are kept in the store:", "yellow")
     for item in found.unread[-_MOST_UNREAD:]:
-        terminal.say(f"  {item.file}:{item.number}: {terminal.clean_cell(item.reason)}")
+        terminal.say(f"  {item.file}:{item.number}: {item.reason}")
 
 
 def _fields(found: Status) -> dict[str, Any]:
