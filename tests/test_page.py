@@ -36,7 +36,7 @@ def body_of(text: str) -> str:
 
 
 def test_a_step_is_of_the_documented_form() -> None:
-    """Heading, anchor, label, arrow, tabs, fences: exactly what DESIGN promises to authors."""
+    """Heading, anchor, label, arrow, tabs, fences: exactly what docs/page.md promises to authors."""
     story = one(url="http://h/v2/images/a42bfade-78ec-4c95-b7b4-272ba265072c/file")
     assert page(story, part="steps").split("\n\n\n")[0].split("\n")[2:22] == [
         "### (1) GET /v2/images/a42bfade-78ec-4c95-b7b4-272ba265072c/file { #step-1 data-toc-label="
@@ -184,6 +184,14 @@ def test_a_template_of_ones_own_replaces_ours(tmp_path: Path) -> None:
     text = page(one(url="http://h/<b>"), templates=str(tmp_path))
     assert "step 1: GET /&#60;b&#62;\n" in text
     assert "## Full log" in text
+
+
+def test_the_documented_example_of_a_template_works(tmp_path: Path) -> None:
+    """docs/templates.md's `_step.md.jinja2`, word for word."""
+    docs = (Path(__file__).parent.parent / "docs" / "templates.md").read_text(encoding="utf-8")
+    (tmp_path / "_step.md.jinja2").write_text(docs.partition("```jinja\n")[2].partition("```")[0])
+    text = page(one(), part="steps", templates=str(tmp_path))
+    assert '#### 2. 200 OK /\n\n`a` to `b`\n\n=== "Header"\n    ``` http' in text
 
 
 @pytest.mark.parametrize("template", ["{{ nothing }}", "{% if %}", "{% include 'gone' %}"])
