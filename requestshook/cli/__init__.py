@@ -19,12 +19,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status; what goes wrong is one line on standard error."""
     import click
 
-    from requestshook.cli.group import cli
-
     _write_anything()
     try:
-        status = cli.main(arguments, prog_name="requestshook", standalone_mode=False)
+        status = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
+    except click.exceptions.Exit as error:
+        status = error.exit_code
     except click.UsageError as error:
         return _say(_usage(error), WRONG_USAGE)
     except click.ClickException as error:
@@ -40,6 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _say(_fault(error), NOT_SO)
     return status if isinstance(status, int) else 0
+
+
+def _run(arguments: Sequence[str]) -> object:
+    """What the command gives. This is not click's `main`, which speaks where a command is interrupted or unread."""
+    from requestshook.cli.group import COMPLETE, cli
+
+    asked = os.environ.get(COMPLETE)
+    if asked:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(cli, {}, "requestshook", COMPLETE, asked)
+    with cli.make_context("requestshook", list(arguments)) as context:
+        return cli.invoke(context)
 
 
 def _say(text: str, status: int) -> int:

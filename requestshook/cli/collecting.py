@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,7 @@ def _report(collected: Collected, as_json: bool) -> None:
     if collected.unfinished:
         parts.append(f"{len(collected.unfinished)} still being written")
     terminal.say(", ".join(parts))
+    sys.stdout.flush()  # --follow goes on
 
 
 def _fields(collected: Collected) -> dict[str, object]:

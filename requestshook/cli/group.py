@@ -107,6 +107,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
+COMPLETE = "_REQUESTSHOOK_COMPLETE"  # the variable by which a shell asks for completions
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 

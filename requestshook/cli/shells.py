@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from requestshook.cli import terminal
-from requestshook.cli.group import Command, cli
+from requestshook.cli.group import COMPLETE, Command, cli
 
-_VARIABLE = "_REQUESTSHOOK_COMPLETE"
 _WHERE = {
     "bash": 'eval "$(requestshook completion bash)"   # in ~/.bashrc',
     "zsh": 'eval "$(requestshook completion zsh)"   # in ~/.zshrc',
@@ -37,4 +36,4 @@ def completion(shell: str) -> None:
 
     found = get_completion_class(shell)
     assert found is not None
-    click.echo(found(cli, {}, "requestshook", _VARIABLE).source())
+    click.echo(found(cli, {}, "requestshook", COMPLETE).source())
