@@ -153,7 +153,6 @@ class Recorder:
         self._opened: list[str] = []
         self._name: str | None = None
         self._near: dict[str, bool] = {}
-        self._callees: dict[str, str] = {}
         self._why: str | None = None
         self._counts_said = 0.0
         self._host = spool.hostname()
@@ -184,16 +183,20 @@ class Recorder:
     def _reload(self, stamp: object) -> None:
         self._stamp = stamp
         self._near.clear()
-        self._callees.clear()
+        before = self._settings
         try:
             with open(os.path.join(self.directory, "capture.json"), "rb") as file:
                 self._settings = read_settings(file.read())
-        except FileNotFoundError:
-            pass
+        except (FileNotFoundError, NotADirectoryError):
+            self._settings = before._replace(open=())
         except Exception as error:
-            self.fault(f"capture.json cannot be read ({error!r}); the defaults hold, redaction is on")
+            what = "the defaults hold, redaction is on" if before.key_is_own else "what it said before holds"
+            self.fault(f"capture.json cannot be read ({error!r}); {what}")
         if self._spool is not None:
             self._spool.maximum, self._spool.group = self._settings.maximum, self._settings.group
+            if self._settings.key != before.key:  # pseudonyms change: whoever reads must know which hold from here
+                with _swallowed(self):
+                    self._write(self._first_line())
 
     def name(self) -> str:
         """What this process is called, worked out at its first call."""
@@ -298,11 +301,12 @@ class Recorder:
         except spool.Full:
             self.dropped += 1
             self.fault(f"this process has written its {self._settings.maximum} bytes (capture: max); no more is kept")
+            self._say_counts()
         except Exception as error:
             self.dropped += 1
             self.fault(f"cannot record: {error}")
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, line: bytes, *, beyond: bool = False) -> None:
         if self._spool is None:
             settings = self._settings
             self._spool = spool.Spool(
@@ -311,7 +315,7 @@ class Recorder:
                 maximum=settings.maximum,
                 group=settings.group,
             )
-        self._spool.write(line)
+        self._spool.write(line, beyond=beyond)
 
     def _first_line(self) -> bytes:
         program = self.service or self._name or tags.service_name(self.application) or ""
@@ -346,11 +350,8 @@ class Recorder:
             return
         self._counts_said = now
         with _swallowed(self):
-            self._write(
-                events.to_line(
-                    events.Count(now, self._host, os.getpid(), self.untied, self.ignored, self.dropped, self._why)
-                )
-            )
+            counts = (self.untied, self.ignored, self.dropped)
+            self._write(events.to_line(events.Count(now, self._host, os.getpid(), *counts, self._why)), beyond=True)
 
     def fault(self, what: str) -> None:
         """Say a fault of ours on standard error, once for each kind of it."""

@@ -50,9 +50,9 @@ class Spool:
         self._in_file = 0
         self._torn = False
 
-    def write(self, line: bytes) -> None:
-        """Append one line, its end included."""
-        if self.maximum is not None and self.written + len(line) > self.maximum and self._is_owner():
+    def write(self, line: bytes, *, beyond: bool = False) -> None:
+        """Append one line, its end included; `beyond` is for the few that say what was dropped."""
+        if not beyond and self.maximum is not None and self.written + len(line) > self.maximum and self._is_owner():
             raise Full
         if self.path is None or self._in_file > self._rotate or not self._is_owner():
             self._begin()
