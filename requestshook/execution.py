@@ -95,16 +95,25 @@ class _Process:
     """A child in our own process group: what is typed at a terminal reaches it together with us."""
 
     def __init__(self) -> None:
-        self.process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []  # signals that came before it did
+
+    def begin(self, process: subprocess.Popen[bytes]) -> None:
+        """It has started."""
+        self._process = process
+        for number in self._early:
+            self.hear(number)
 
     def poll(self) -> int | None:
-        assert self.process is not None
-        return self.process.poll()
+        assert self._process is not None
+        return self._process.poll()
 
     def hear(self, number: int) -> None:
         """A signal came to us; one that a key sent came to the command too."""
-        if self.process is not None and not (number in _BY_KEY and _is_foreground()):
-            self.process.send_signal(number)
+        if self._process is None:
+            self._early.append(number)
+        elif not (number in _BY_KEY and _is_foreground()):
+            self._process.send_signal(number)
 
 
 def _is_foreground() -> bool:
@@ -129,12 +138,12 @@ def _execute(command: Sequence[str], environ: Mapping[str, str], kept: Kept | No
     }
     with Signals(handlers) as signals:
         if kept is None:
-            child.process = spawn(command, environ)
+            child.begin(spawn(command, environ))
             return Relay(child, [], signals).run()
         out, out_sink = os.pipe()
         err, err_sink = os.pipe()
         try:
-            child.process = spawn(command, environ, stdout=out_sink, stderr=err_sink)
+            child.begin(spawn(command, environ, stdout=out_sink, stderr=err_sink))
         finally:
             os.close(out_sink)
             os.close(err_sink)

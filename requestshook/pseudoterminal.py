@@ -21,7 +21,6 @@ from requestshook.execution import NotStarted, spawn
 from requestshook.relay import FORWARDED, Kept, Keys, Relay, Signals, Stream
 
 _WINSIZE = 8  # octets of a struct winsize
-_LOST = -signal.SIGKILL  # the status of a command whose leader was killed
 
 
 def execute(command: Sequence[str], environ: Mapping[str, str], kept: Kept) -> int:
@@ -41,7 +40,7 @@ def execute(command: Sequence[str], environ: Mapping[str, str], kept: Kept) -> i
         streams = session.start(command, environ, (master, slave), signals, kept)
         keys = Keys(keyboard.terminal, master) if keyboard.terminal is not None else None
         relay = Relay(session, streams, signals, keys)
-        relay.listening = keyboard.in_front
+        relay.listening = lambda: session.is_up and keyboard.in_front()
         relay.sources[session.report] = session.read_report
         return relay.run()
 
@@ -111,6 +110,7 @@ class Session:
         self.report = -1  # where the leader tells how the command fares, a line each
         self.suspended: Callable[[], None] = lambda: None
         self._pid: int | None = None
+        self._early: list[int] = []  # signals that came before the command did
         self._status: int | None = None
         self._failed: NotStarted | None = None
         self._rest = b""
@@ -144,6 +144,11 @@ class Session:
             os.close(descriptor)
         return streams
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the command stands in front of its terminal: keys that come earlier would be nobody's."""
+        return self._pid is not None
+
     def poll(self) -> int | None:
         """The command's status; raises NotStarted where it could not be run."""
         if self._failed is not None:
@@ -152,20 +157,24 @@ class Session:
 
     def hear(self, number: int) -> None:
         """A signal came to us that is meant for the command."""
-        if self._pid is not None:
+        if self._pid is None:
+            self._early.append(number)
+        else:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(self._pid, number)
 
     def read_report(self) -> None:
         """What the leader has to tell."""
         data = os.read(self.report, 4096)
-        if not data:
-            self._end(_LOST)
+        if not data:  # somebody killed it
+            self._end(None)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             what, number, text = line.decode().split(" ", 2)
             if what == "started":
                 self._pid = int(number)
+                for early in self._early:
+                    self.hear(early)
             elif what == "stopped":
                 self._suspend()
             elif what == "failed":
@@ -180,10 +189,10 @@ class Session:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._pid, signal.SIGCONT)
 
-    def _end(self, status: int) -> None:
+    def _end(self, status: int | None) -> None:
         if self._status is None:
-            self._status = status
-            os.waitpid(self._leader, 0)
+            _, leader = os.waitpid(self._leader, 0)
+            self._status = os.waitstatus_to_exitcode(leader) if status is None else status
 
 
 def _lead(start: Callable[..., Any], slave: int, report: int) -> NoReturn:
