@@ -3,12 +3,14 @@ from __future__ import annotations
 import ast
 import os
 import shutil
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from requestshook import environment
 from requestshook.capture import requests as client
@@ -287,3 +289,50 @@ def test_a_trace_that_is_a_path_removes_nothing(programs: Programs, tmp_path: Pa
     kept.touch()
     programs.code("", programs.environ(REQUESTSHOOK_TRACE="/../../kept"))
     assert kept.exists()
+
+
+# What `env` prints
+
+
+def test_what_env_prints_for_a_shell_records(programs: Programs, address: str) -> None:
+    """Evaluated in a shell whose folder has a blank and a quote in its name, it puts us in front of PYTHONPATH."""
+    folder = programs.home / "it's here"
+    lines = environment.text("shell", str(folder), "backup")
+    show = f'"{sys.executable}" -c "import os, sys; print(os.environ[\'PYTHONPATH\'])"'
+    call = f'"{sys.executable}" -c "import requests; requests.get(\'{address}\')"'
+    environ = {**clean_environ(), "PYTHONPATH": "/of/theirs", "REQUESTSHOOK_TRACE": TRACE}
+    done = subprocess.run(
+        ["sh", "-c", f"{lines}{show}; {call}"], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{environment.INJECT}:/of/theirs\n"
+    programs.folder = folder
+    assert [event.program for event in programs.events() if isinstance(event, Process)] == ["backup"]
+
+
+def test_what_env_prints_for_systemd_is_quoted_as_units_are() -> None:
+    """Each variable is one quoted word, with what systemd would expand written twice."""
+    lines = environment.text("systemd", '/var/100%/a "b"', "glance-api").splitlines()
+    assert 'Environment="REQUESTSHOOK=1"' in lines
+    assert 'Environment="REQUESTSHOOK_DIR=/var/100%%/a \\"b\\""' in lines
+    assert f'Environment="PYTHONPATH={environment.INJECT}"' in lines
+    assert 'Environment="REQUESTSHOOK_SERVICE=glance-api"' in lines
+
+
+def test_what_env_prints_for_compose_is_yaml(programs: Programs, address: str) -> None:
+    """The service gets the package and the folder mounted, at the places that its variables name."""
+    found = yaml.safe_load(environment.text("compose", "/var/a $b"))["services"]["SERVICE"]
+    mounts = dict(volume.replace("$$", "$").rsplit(":ro", 1)[0].rsplit(":", 1)[::-1] for volume in found["volumes"])
+    variables = found["environment"]
+    assert variables["REQUESTSHOOK"] == "1"
+    assert mounts[variables["REQUESTSHOOK_DIR"]] == "/var/a $b"
+    (package,) = (at for at, source in mounts.items() if source == str(environment.PACKAGE))
+    assert variables["PYTHONPATH"] == f"{package}/_inject"
+
+
+def test_a_package_mounted_elsewhere_records(programs: Programs, address: str, tmp_path: Path) -> None:
+    """What a container sees of us, the package's folder alone under its name, is enough."""
+    (tmp_path / "mounted").mkdir()
+    (tmp_path / "mounted" / "requestshook").symlink_to(environment.PACKAGE)
+    environ = {**programs.environ(), "PYTHONPATH": str(tmp_path / "mounted" / "requestshook" / "_inject")}
+    programs.code(f"import requests; requests.get({address!r})", environ)
+    assert programs.calls() == [("GET", f"{address}/")]
