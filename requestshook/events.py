@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import binascii
 import json
+from json.encoder import encode_basestring as _quote
 from typing import Any, NamedTuple, Union
 
 from requestshook.errors import EventError
@@ -151,11 +152,11 @@ _encode_ascii = json.JSONEncoder(separators=(",", ":")).encode
 
 def to_line(event: Event) -> bytes:
     """The event as one line of JSON in UTF-8, its end of line included."""
-    fields = _TO_FIELDS[type(event)](event)
+    line: str = _TO_TEXT[type(event)](event)
     try:
-        return (_encode(fields) + "\n").encode()
+        return line.encode()
     except UnicodeEncodeError:  # lone surrogates
-        return (_encode_ascii(fields) + "\n").encode()
+        return (_encode_ascii(json.loads(line)) + "\n").encode()
 
 
 def from_line(line: bytes | str) -> Event:
@@ -184,90 +185,89 @@ def from_line(line: bytes | str) -> Event:
     return event
 
 
-def _body_fields(body: Body | None) -> dict[str, Any] | None:
+# A line is put together as text: the two that every call writes take half the time that a dictionary of them takes.
+
+
+def _number(value: Any) -> str:
+    return str(value) if type(value) is int else _encode(value)
+
+
+def _text_or_null(value: str | None) -> str:
+    return "null" if value is None else _quote(value)
+
+
+def _body_text(body: Body | None) -> str:
     if body is None:
-        return None
+        return "null"
     content, size, cut, encoding, why = body
-    fields: dict[str, Any] = {}
     if isinstance(content, str):
-        fields["text"] = content
+        kept = f'"text":{_quote(content)},'
     elif content is not None:
-        fields["base64"] = binascii.b2a_base64(content, newline=False).decode("ascii")
-    fields["size"] = size
-    fields["cut"] = cut
-    if encoding is not None:
-        fields["encoding"] = encoding
-    if why is not None:
-        fields["why"] = why
-    return fields
+        kept = f'"base64":"{binascii.b2a_base64(content, newline=False).decode("ascii")}",'
+    else:
+        kept = ""
+    coded = "" if encoding is None else f',"encoding":{_quote(encoding)}'
+    reason = "" if why is None else f',"why":{_quote(why)}'
+    return f'{{{kept}"size":{_number(size)},"cut":{"true" if cut else "false"}{coded}{reason}}}'
 
 
-def _origin_fields(kind: str, at: float, origin: Origin) -> dict[str, Any]:
+def _begin(kind: str, at: float, origin: Origin) -> str:
     view, id, trace, host, pid, n = origin
-    return {
-        "v": VERSION, "event": kind, "at": at, "view": view, "id": id,
-        "trace": trace, "host": host, "pid": pid, "n": n,
-    }  # fmt: skip
+    return (
+        f'{{"v":{VERSION},"event":"{kind}","at":{at!r},"view":{_quote(view)},"id":{_quote(id)},'
+        f'"trace":{_quote(trace)},"host":{_quote(host)},"pid":{_number(pid)},"n":{_number(n)},'
+    )
 
 
-def _request_fields(event: Request) -> dict[str, Any]:
-    fields = _origin_fields("request", event.at, event.origin)
-    fields["parent"] = event.parent
-    fields["from"] = event.caller
-    fields["to"] = event.callee
-    fields["method"] = event.method
-    fields["url"] = event.url
-    fields["http"] = event.http
-    fields["headers"] = event.headers
-    fields["body"] = _body_fields(event.body)
-    return fields
+def _request_text(event: Request) -> str:
+    at, origin, parent, caller, callee, method, url, http, headers, body = event
+    return (
+        f'{_begin("request", at, origin)}"parent":{_text_or_null(parent)},"from":{_quote(caller)},'
+        f'"to":{_text_or_null(callee)},"method":{_quote(method)},"url":{_quote(url)},"http":{_quote(http)},'
+        f'"headers":[{_headers_text(headers)}],"body":{_body_text(body)}}}\n'
+    )
 
 
-def _attempts_fields(attempts: tuple[Attempt, ...]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in zip(Attempt._fields, a, strict=True) if v is not None} for a in attempts]
+def _headers_text(headers: Headers) -> str:
+    return ",".join([f"[{_quote(name)},{_quote(value)}]" for name, value in headers])
 
 
-def _response_fields(event: Response) -> dict[str, Any]:
-    fields = _origin_fields("response", event.at, event.origin)
-    fields["status"] = event.status
-    fields["reason"] = event.reason
-    fields["http"] = event.http
-    fields["headers"] = event.headers
-    if event.attempts:
-        fields["attempts"] = _attempts_fields(event.attempts)
-    fields["body"] = _body_fields(event.body)
-    return fields
+def _attempts_text(attempts: tuple[Attempt, ...]) -> str:
+    fields = [{k: v for k, v in zip(Attempt._fields, a, strict=True) if v is not None} for a in attempts]
+    return f',"attempts":{_encode(fields)}' if fields else ""
 
 
-def _body_end_fields(event: BodyEnd) -> dict[str, Any]:
-    fields = _origin_fields("body", event.at, event.origin)
-    fields["of"] = event.of
-    fields["body"] = _body_fields(event.body)
-    fields["end"] = event.end
-    return fields
+def _response_text(event: Response) -> str:
+    at, origin, status, reason, http, headers, attempts, body = event
+    return (
+        f'{_begin("response", at, origin)}"status":{_number(status)},"reason":{_quote(reason)},"http":{_quote(http)},'
+        f'"headers":[{_headers_text(headers)}]{_attempts_text(attempts)},"body":{_body_text(body)}}}\n'
+    )
 
 
-def _failure_fields(event: Failure) -> dict[str, Any]:
-    fields = _origin_fields("failure", event.at, event.origin)
-    fields["error"] = event.error
-    if event.attempts:
-        fields["attempts"] = _attempts_fields(event.attempts)
-    return fields
+def _body_end_text(event: BodyEnd) -> str:
+    at, origin, of, body, end = event
+    return f'{_begin("body", at, origin)}"of":{_quote(of)},"body":{_body_text(body)},"end":{_quote(end)}}}\n'
 
 
-def _plain_fields(kind: str) -> Any:
-    return lambda event: {"v": VERSION, "event": kind, **event._asdict()}
+def _failure_text(event: Failure) -> str:
+    at, origin, error, attempts = event
+    return f'{_begin("failure", at, origin)}"error":{_quote(error)}{_attempts_text(attempts)}}}\n'
 
 
-_TO_FIELDS: dict[type, Any] = {
-    Request: _request_fields,
-    Response: _response_fields,
-    BodyEnd: _body_end_fields,
-    Failure: _failure_fields,
-    Recording: _plain_fields("recording"),
-    Recorded: _plain_fields("recorded"),
-    Process: _plain_fields("process"),
-    Count: _plain_fields("count"),
+def _plain_text(kind: str) -> Any:
+    return lambda event: _encode({"v": VERSION, "event": kind, **event._asdict()}) + "\n"
+
+
+_TO_TEXT: dict[type, Any] = {
+    Request: _request_text,
+    Response: _response_text,
+    BodyEnd: _body_end_text,
+    Failure: _failure_text,
+    Recording: _plain_text("recording"),
+    Recorded: _plain_text("recorded"),
+    Process: _plain_text("process"),
+    Count: _plain_text("count"),
 }
 
 
