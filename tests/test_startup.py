@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -336,3 +337,13 @@ def test_a_package_mounted_elsewhere_records(programs: Programs, address: str, t
     environ = {**programs.environ(), "PYTHONPATH": str(tmp_path / "mounted" / "requestshook" / "_inject")}
     programs.code(f"import requests; requests.get({address!r})", environ)
     assert programs.calls() == [("GET", f"{address}/")]
+
+
+def test_the_documentation_lists_what_is_watched() -> None:
+    """The table in docs/capture-startup.md is the code's."""
+    text = (Path(__file__).parents[1] / "docs" / "capture-startup.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([a-z0-9_.]+)` \| the (hook|middleware)", text, re.MULTILINE)
+    kinds = {"hook": "requests", "middleware": "servers"}
+    assert [(name, kinds[kind]) for name, kind in rows] == [
+        (name, place) for name, (place, _) in startup.WATCHED.items()
+    ]
