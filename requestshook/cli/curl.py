@@ -44,9 +44,10 @@ class Secrets:
 def command(request: Request, body: Body | None) -> str:
     """The lines of a curl command that sends the request once more; `body` holds its content where it was kept."""
     secrets = Secrets()
-    before, data = _data(body, secrets)
-    parts = [*_method(request, bool(data)), _quoted(_url(request), "the URL", secrets)]
+    sends = body is not None and body.size > 0
+    parts = [*_method(request, sends), _quoted(_url(request), "the URL", secrets)]
     parts += _headers(request, body, secrets)
+    before, data = _data(body, secrets)  # last: secrets are numbered as they stand
     parts += data
     comments = [line for line in before if line.startswith("#")]
     pipe = "".join(line for line in before if not line.startswith("#"))
