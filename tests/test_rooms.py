@@ -23,7 +23,8 @@ PARTS = {
     "wildcards": "selectors", "positions": "config", "notes": "config", "starting": "config",
     "calls": "trace", "drafts": "trace", "pairing": "trace", "naming": "trace", "clocks": "trace",
     "parents": "trace", "showing": "trace", "ordering": "trace",
-    "spoolfiles": "collect", "environment": "run", "execution": "run",
+    "spoolfiles": "collect",
+    "environment": "run", "relay": "run", "execution": "run", "pseudoterminal": "run",
 }  # fmt: skip
 # In a folder, siblings leave each other alone, except for these, which are there to be shared.
 SHARED = {
