@@ -73,7 +73,7 @@ def test_run_says_nothing_in_a_pipe(recorded: Recorded) -> None:
 def test_traces(recorded: Recorded) -> None:
     """The recording is listed with its calls and failures, without colour in a pipe."""
     text = requestshook(recorded.folder, "traces").stdout
-    assert re.search(rf"^{re.escape(NAME)}  [0-9a-f]{{8}}  \d{{4}}-\S+ \S+ +\d+ m?s +4 +1 +0$", text, re.M)
+    assert re.search(rf"^{re.escape(NAME)}  [0-9a-f]{{8}}  \d{{4}}-\S+ \S+ +[\d.]+ m?s +4 +1 +0$", text, re.M)
     (found,) = _json(recorded, "traces")
     assert (found["name"], found["calls"], found["failures"], found["exit"], found["open"]) == (NAME, 4, 1, 0, False)
     assert found["command"][1:] == ["client.py", recorded.port]
@@ -87,9 +87,9 @@ def test_show_is_a_table(recorded: Recorded) -> None:
     rows = done.stdout.splitlines()[4:]
     assert re.fullmatch(r"step +from → to +request +status +time +size", rows[0])
     assert rows[1].split() == ["client"]
-    assert re.fullmatch(r" *1-2  └ things +GET /v1/things\?limit=10 +200 +\d+ ms +↓ \d+ B", rows[2])
-    assert re.fullmatch(r" *3-4  └ things +POST /v1/things +200 +\d+ ms +.*", rows[3])
-    assert re.fullmatch(r" *7-8  └ things +GET /bad +404 +\d+ ms +.*", rows[5])
+    assert re.fullmatch(r" *1-2  └ things +GET /v1/things\?limit=10 +200 +[\d.]+ ms +↓ \d+ B", rows[2])
+    assert re.fullmatch(r" *3-4  └ things +POST /v1/things +200 +[\d.]+ ms +.*", rows[3])
+    assert re.fullmatch(r" *7-8  └ things +GET /bad +404 +[\d.]+ ms +.*", rows[5])
 
 
 def test_show_on_a_terminal(recorded: Recorded) -> None:
@@ -120,7 +120,7 @@ def test_show_step(recorded: Recorded) -> None:
     assert re.search(r'\n\n\{\n  "name": "it\'s",\n  "password": "‹\w+:[0-9a-f]{16}›"\n\}\n', text)
     assert "hunter2" not in text
     answer = requestshook(recorded.folder, "show", "--step", "4").stdout
-    assert re.match(r"\(4\) 200 OK /v1/things\nclient ← things, after \d+ ms\n\nHTTP/1\.\d 200 OK\n", answer)
+    assert re.match(r"\(4\) 200 OK /v1/things\nclient ← things, after [\d.]+ ms\n\nHTTP/1\.\d 200 OK\n", answer)
 
 
 def test_show_step_of_octets(recorded: Recorded) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pwd
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from requestshook.calls import Call, Message
-from requestshook.cli import curl, figures, flow, guessing, running, terminal, writing
+from requestshook.cli import curl, figures, flow, guessing, opening, running, terminal, writing
 from requestshook.cli.terminal import Cell, Column
 from requestshook.config import load
 from requestshook.environment import variables
@@ -110,7 +112,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         yield "half"
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match=r"No space.*page\.md"):
         writing.write(str(path), fails())  # type: ignore[arg-type]  # an iterator of str
     assert path.read_text("utf-8") == "onetwo"
     writing.write(str(path), ["three"])
@@ -118,30 +120,26 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [item.name for item in path.parent.iterdir()] == ["page.md"]
 
 
-@pytest.mark.parametrize(
-    ("octets", "text"),
-    [
-        (0, "0 B"),
-        (1023, "1023 B"),
-        (1024, "1.0 KiB"),
-        (66_000, "64 KiB"),
-        (21_233_664, "20 MiB"),
-        (1024**5, "1024 TiB"),
-    ],
-)
-def test_sizes(octets: int, text: str) -> None:
-    """Sizes are said in the unit that keeps them short."""
-    assert figures.size(octets) == text
+def test_a_duration_whose_end_was_not_seen() -> None:
+    """Where the end was not seen there is nothing to say."""
+    assert figures.duration(None) == ""
+    assert figures.duration(1.5) == "1.50 s"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(None, ""), (-0.001, "0 ms"), (0.0034, "3 ms"), (0.9996, "1.00 s"), (12.34, "12.3 s"), (125, "2 min 5 s"),
-     (7260, "2 h 1 min")],
-)  # fmt: skip
-def test_durations(seconds: float | None, text: str) -> None:
-    """Durations are said in the unit that keeps them short."""
-    assert figures.duration(seconds) == text
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_long_collection_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal a bar appears once a collection takes long, and not before; elsewhere there is none."""
+    for patience, stream, shows in ((0.0, _Terminal(), True), (60.0, _Terminal(), False), (0.0, io.StringIO(), False)):
+        monkeypatch.setattr(opening, "_PATIENCE", patience)
+        monkeypatch.setattr(sys, "stderr", stream)
+        with opening._Bar() as bar:
+            bar.advance(10, 100)
+            bar.advance(100, 100)
+        assert ("collecting" in stream.getvalue()) is shows
 
 
 @pytest.mark.parametrize(

@@ -5,40 +5,26 @@ from __future__ import annotations
 import re
 import time
 
-_UNITS = ("KiB", "MiB", "GiB", "TiB")
+from requestshook.page import quantities
+from requestshook.page.quantities import size
+
+__all__ = ["ago", "duration", "moment", "seconds", "size"]
+
 _AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _AGE = re.compile(r"(\d{1,9})\s*([smhdw])")
 
 
-def size(octets: int) -> str:
-    """`412 B`, `1.3 KiB`, `20 MiB`."""
-    if octets < 1024:
-        return f"{octets} B"
-    amount = float(octets)
-    for unit in _UNITS:
-        amount /= 1024
-        if amount < 1023.5 or unit == _UNITS[-1]:
-            break
-    return f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
-
-
 def duration(seconds: float | None) -> str:
-    """`3 ms`, `1.24 s`, `2 min 3 s`; empty where the end was not seen."""
-    if seconds is None:
-        return ""
-    if seconds < 0.9995:
-        return f"{max(seconds, 0) * 1000:.0f} ms"
-    if seconds < 59.995:
-        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+    """A duration as pages say it; empty where the end was not seen."""
+    return "" if seconds is None else quantities.duration(seconds)
 
 
 def moment(at: float) -> str:
-    """A time as the clock on this machine's wall shows it."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+    """A time as the clock on this machine's wall shows it; the bare number where no calendar has it."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+    except (ValueError, OverflowError, OSError):
+        return f"{at:.0f}"
 
 
 def ago(at: float, now: float) -> str:

@@ -32,9 +32,11 @@ def write(path: str, chunks: Iterable[str]) -> None:
                 file.write(chunk)
         os.chmod(temporary, _mode(path))
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = path  # a full disk does not say where
         raise
 
 
