@@ -102,7 +102,7 @@ def text_of(content: bytes, content_type: str, cut: bool) -> tuple[str | None, b
 
 def _wide(content: bytes) -> str:
     """UTF-16 where the content begins as a text in it does, else nothing."""
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff") and len(content) > 2:
         return "utf-16"
     if content[:1] in b'{["<' and content[1:2] == b"\0":
         return "utf-16-le"
