@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 _IPV4 = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})")
@@ -110,8 +110,10 @@ def normal_base(url: str) -> str:
     return f"{parts.scheme.lower()}://{authority(url)}{canonical_path(parts.path).rstrip('/')}"
 
 
-def callee_of(url: str, services: Iterable[tuple[str, str]]) -> str | None:
+def callee_of(url: str, services: Collection[tuple[str, str]]) -> str | None:
     """The name of the service at the longest matching base of (name, `normal_base`) pairs; None where none is."""
+    if not services:
+        return None
     address = normal_base(url)
     best: tuple[int, str] | None = None
     for name, base in services:

@@ -146,6 +146,7 @@ class Recorder:
         self._directory = directory
         self._say = say or _say
         self._said: set[str] = set()
+        self._path = ""  # of `capture.json`, once it was asked for
         self._stamp: object = ""
         self._settings = own_settings()
         self._spool: spool.Spool | None = None
@@ -172,7 +173,7 @@ class Recorder:
     def settings(self) -> Settings:
         """The settings as they are now: one `stat`, and a read only where the file changed."""
         try:
-            found = os.stat(os.path.join(self.directory, "capture.json"))
+            found = os.stat(self._path or self._find())
             stamp: object = (found.st_mtime_ns, found.st_ino, found.st_size)
         except OSError as error:
             stamp = error.errno
@@ -180,12 +181,16 @@ class Recorder:
             self._reload(stamp)
         return self._settings
 
+    def _find(self) -> str:
+        self._path = os.path.join(self.directory, "capture.json")
+        return self._path
+
     def _reload(self, stamp: object) -> None:
         self._stamp = stamp
         self._near.clear()
         before = self._settings
         try:
-            with open(os.path.join(self.directory, "capture.json"), "rb") as file:
+            with open(self._find(), "rb") as file:
                 self._settings = read_settings(file.read())
         except (FileNotFoundError, NotADirectoryError):
             self._settings = before._replace(open=())

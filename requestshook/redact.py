@@ -64,6 +64,7 @@ _QUERY_OR_FRAGMENT = re.compile("[?#]")
 _SEPARATOR = re.compile("([&#])")
 _TOKEN_SCHEMES = ("bearer", "token", "jwt", "dpop")
 _HEADERS = {"x-instance-id-signature": "key", "private-token": "token"}
+_HARMLESS = re.compile(r"[0-9a-f-]{0,64}")  # a call's id, a UUID, a length: no name of a secret, and no shape
 _HEADER_ARGUMENT = re.compile(r"([A-Za-z][\w-]*)(:\s*)(.+)", re.DOTALL)
 _OPTION = re.compile(r"(--[A-Za-z][\w.-]*)((?:=|\s+)[\"']?)([^\s\"']+)")
 _IS_OPTION = re.compile(r"--[A-Za-z]")
@@ -154,12 +155,13 @@ class Redactor:
         keys: Iterable[str] = (),
         patterns: Iterable[str] = (),
     ) -> None:
-        keys = tuple(keys)
+        keys, patterns = tuple(keys), tuple(patterns)
         self.on = on
         self._known = Known(key, keys)
         self._scanner = scan.Scanner(self._known, keys, patterns)
         self._own_headers = {name.lower(): "secret" for name in headers}
         self._header_kinds: dict[str, str | None] = {}
+        self._harmless = None if patterns else _HARMLESS.fullmatch
         self._clean: set[str] = set()  # header values and the like that hold no secret: most come again
 
     def event(self, event: Event, headers: Headers = ()) -> Event:
@@ -188,6 +190,8 @@ class Redactor:
         clean = self._clean
         others = [value for (_, value), kind in zip(pairs, kinds) if kind is None and value not in clean]
         others += [text for text in texts if text not in clean]
+        if others and self._harmless is not None:
+            others = [value for value in others if not self._harmless(value)]
         # all at once, after a dash so that they do not look like JSON: most often there is nothing
         suspect = bool(others and self._scanner.edits("-\n" + "\n".join(others)))
         if others and not suspect:
@@ -319,7 +323,7 @@ class Redactor:
             return event._replace(body=body)
         headers, suspect = self._headers(event.headers, event.url)
         url = self.url(event.url) if suspect or "=" in event.url else event.url
-        return event._replace(url=url, headers=headers, body=body)
+        return Request(*event[:6], url, event.http, headers, body)
 
     def _response(self, event: Response, _: Headers) -> Response:
         body = self._message(event.body, event.headers)
@@ -327,7 +331,7 @@ class Redactor:
             return event._replace(body=body)
         headers, suspect = self._headers(event.headers, event.reason)
         reason = self.text(event.reason) if suspect else event.reason
-        return event._replace(reason=reason, headers=headers, attempts=self._attempts(event.attempts), body=body)
+        return Response(*event[:3], reason, event.http, headers, self._attempts(event.attempts), body)
 
     def _message(self, body: Body | None, headers: Headers, partial: bool = False) -> Body | None:
         if body is None:

@@ -212,15 +212,16 @@ def describe_end(error: BaseException) -> str:
 
 def sent_headers(headers: Any, url_host: str) -> Headers:
     """The headers of a request in the order of the wire, with those that http.client adds."""
-    pairs = [(_text(name), _text(value)) for name, value in headers.items()]
-    names = {name.lower() for name, _ in pairs}
-    pairs = [pair for pair in pairs if pair[1] != _SKIPPED]
+    pairs = list(headers.items())
+    if not all(type(name) is type(value) is str for name, value in pairs):
+        pairs = [(_text(name), _text(value)) for name, value in pairs]
+    names = [name.lower() for name, _ in pairs]
     added = []
     if "host" not in names:
         added.append(("Host", url_host))
     if "accept-encoding" not in names:
         added.append(("Accept-Encoding", "identity"))
-    return tuple(added + pairs)
+    return tuple(added + [pair for pair in pairs if pair[1] != _SKIPPED])
 
 
 def _text(value: Any) -> str:
