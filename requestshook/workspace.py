@@ -21,7 +21,7 @@ from typing import Any
 from requestshook import recording, spool
 from requestshook.config import Config
 from requestshook.errors import ConfigError, RequestshookError
-from requestshook.wildcards import text_pattern
+from requestshook.selectors.wildcards import text_pattern
 
 _Recordings = list[dict[str, Any]]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from requestshook import tags
-from requestshook.calls import Call, Message, Step, Trace, View
 from requestshook.events import Attempt, Body, Failure, Headers, Origin, Process, Request, Response
+from requestshook.trace.calls import Call, Message, Step, Trace, View
 
 BEGAN = 1671683885.0
 STEP = 0.0125  # seconds between two steps

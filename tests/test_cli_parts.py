@@ -15,13 +15,13 @@ from cli_support import environment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from requestshook.calls import Call, Message
 from requestshook.cli import curl, figures, flow, guessing, opening, running, terminal, writing
 from requestshook.cli.terminal import Cell, Column
 from requestshook.config import load
 from requestshook.environment import variables
 from requestshook.events import Attempt, Body, Origin, Request, Response
 from requestshook.trace import build
+from requestshook.trace.calls import Call, Message
 from requestshook.workspace import Workspace
 
 FORBIDDEN = [chr(c) for c in (*range(0x20), *range(0x7F, 0xA0), 0x200F, 0x202E, 0x2066, 0x2028) if chr(c) not in "\n\t"]

@@ -8,10 +8,10 @@ import pytest
 
 from requestshook import config
 from requestshook.config import Capture, Config, Listener, Redact
+from requestshook.config.notes import Highlight, Notes, Page
+from requestshook.config.starting import starting_config
 from requestshook.errors import ConfigError
-from requestshook.notes import Highlight, Notes, Page
 from requestshook.selectors import Selector
-from requestshook.starting import starting_config
 from requestshook.words import WORDS
 
 DOCS = Path(__file__).parent.parent / "docs" / "configuration.md"

@@ -15,10 +15,10 @@ import pytest
 from hostile import CONTENTS, SECRET_FILE, in_header
 from page_support import Story
 
-from requestshook.calls import Trace
 from requestshook.page.escape import visible
 from requestshook.page.render import render
 from requestshook.page.settings import PageSettings
+from requestshook.trace.calls import Trace
 
 CHROMIUM = "/usr/bin/chromium"
 SECRET = "what-the-file-holds"

@@ -18,14 +18,7 @@ ROOMS = [
 ]  # fmt: skip
 CAPTURE_SIDE = ROOMS[: ROOMS.index("_inject") + 1]
 # What is one room in several files.
-PARTS = {
-    "scan": "redact", "shapes": "redact", "bodies": "redact",
-    "wildcards": "selectors", "positions": "config", "notes": "config", "starting": "config",
-    "calls": "trace", "drafts": "trace", "pairing": "trace", "naming": "trace", "clocks": "trace",
-    "parents": "trace", "showing": "trace", "ordering": "trace",
-    "spoolfiles": "collect",
-    "environment": "run", "relay": "run", "execution": "run", "pseudoterminal": "run",
-}  # fmt: skip
+PARTS = {"scan": "redact", "shapes": "redact", "bodies": "redact", "spoolfiles": "collect", "environment": "run"}
 # In a folder, siblings leave each other alone, except for these, which are there to be shared.
 SHARED = {
     "capture": {"streams", "exchange", "teed", "served", "environ", "inputs", "wsgi"},

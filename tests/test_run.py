@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from requestshook import environment, recording
 from requestshook.config import load
 from requestshook.events import Recorded, Recording
-from requestshook.relay import Kept
 from requestshook.run import run
+from requestshook.run.relay import Kept
 from tests.start_support import Programs, clean_environ, server
 from tests.terminal_support import Terminal
 

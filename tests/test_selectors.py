@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from requestshook import addresses, recording
 from requestshook.errors import SelectorError
 from requestshook.selectors import Selector
-from requestshook.wildcards import text_pattern
+from requestshook.selectors.wildcards import text_pattern
 
 DOCS = Path(__file__).parent.parent / "docs" / "selectors.md"
 

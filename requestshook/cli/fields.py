@@ -9,8 +9,8 @@ from requestshook.cli.message import message_of
 from requestshook.events import Body, Request
 
 if TYPE_CHECKING:
-    from requestshook.calls import Call, Message, Step, Trace
     from requestshook.store import Summary
+    from requestshook.trace.calls import Call, Message, Step, Trace
 
 
 def summary(found: Summary) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from requestshook.calls import Call, Message, Trace
 from requestshook.cli import figures
 from requestshook.cli.terminal import Cell, Column
+from requestshook.trace.calls import Call, Message, Trace
 
 HEADS = (
     Column("step", right=True),

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from requestshook import addresses
-from requestshook.calls import Trace
 from requestshook.events import Request
+from requestshook.trace.calls import Trace
 
 _NUMBERS = re.compile(r"[\d.]+|\[.*\]|localhost")
 

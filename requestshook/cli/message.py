@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from requestshook.calls import UNSEEN, Call, Message, Step
 from requestshook.cli import figures
 from requestshook.events import CLOSED, COMPLETE, Body, Request
+from requestshook.trace.calls import UNSEEN, Call, Message, Step
 
 _HEAD = 32  # octets shown of a body that is no text
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
     from rich.progress import Progress
 
-    from requestshook.calls import Trace
     from requestshook.collect import Collected
     from requestshook.config import Config
     from requestshook.store import Store, Summary, Unread
+    from requestshook.trace.calls import Trace
     from requestshook.workspace import Workspace
 
 NOTHING_YET = "there is no recording yet: record one with `requestshook run -- COMMAND`"

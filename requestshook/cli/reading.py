@@ -15,10 +15,10 @@ from requestshook.errors import NotFoundError
 from requestshook.events import Request
 
 if TYPE_CHECKING:
-    from requestshook.calls import Call, Step, Trace
     from requestshook.cli.opening import Opened
     from requestshook.events import Body
     from requestshook.store import Summary
+    from requestshook.trace.calls import Call, Step, Trace
 
 _HEADS = (
     Column("name", shrinks=True),

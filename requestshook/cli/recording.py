@@ -176,8 +176,8 @@ def run(command: tuple[str, ...], name: str | None, service: str | None, take_al
 
     Nothing of the command is edited, and its exit status is passed on.
     """
-    from requestshook import execution
     from requestshook import run as body
+    from requestshook.run import execution
 
     workspace = _workspace()
     say_unable(workspace)

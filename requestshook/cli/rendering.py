@@ -13,11 +13,11 @@ from requestshook.cli import opening, terminal, writing
 from requestshook.cli.group import Command
 
 if TYPE_CHECKING:
-    from requestshook.calls import Trace
     from requestshook.cli.opening import Opened
     from requestshook.config import Config
     from requestshook.page.settings import PageSettings
     from requestshook.store import Summary
+    from requestshook.trace.calls import Trace
 
 PARTS = ("page", "command", "map", "diagram", "steps", "log")
 _STDOUT = "-"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from requestshook.calls import Call
 from requestshook.page import quantities, steps
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.settings import Words
+from requestshook.trace.calls import Call
 
 INDENTED = 8  # levels; what is nested deeper stays at that indent
 

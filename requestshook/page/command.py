@@ -6,9 +6,9 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from requestshook.calls import Trace
 from requestshook.page.escape import visible
 from requestshook.page.pseudonyms import Pseudonyms
+from requestshook.trace.calls import Trace
 
 # ECMA-48: control sequences (colours, cursor), and operating system commands (titles, links).
 _SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-B]|\x1b[=>78]")

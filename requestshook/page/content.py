@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from requestshook.calls import Message
 from requestshook.events import Body, Headers
 from requestshook.page import json_text, quantities
 from requestshook.page.escape import visible
 from requestshook.page.settings import Words
+from requestshook.trace.calls import Message
 
 SHOWN_OCTETS = 32  # of what is no text
 _LINE_FEED = "␊"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from requestshook.calls import Step
 from requestshook.page import steps
 from requestshook.page.escape import Markdown, mermaid
 from requestshook.page.pseudonyms import Pseudonyms
+from requestshook.trace.calls import Step
 
 MESSAGES = 25  # in one block: more cannot be read
 CHARACTERS = 4_500

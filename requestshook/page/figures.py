@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from requestshook.calls import Trace
 from requestshook.events import COMPLETE, Process
 from requestshook.page import lanes, quantities
 from requestshook.page.settings import PageSettings, Words
+from requestshook.trace.calls import Trace
 
 Item = tuple[str, str]  # a number (may be empty) and what it counts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from requestshook.calls import Call
+from requestshook.trace.calls import Call
 
 
 def in_order(calls: Iterable[Call]) -> tuple[str, ...]:

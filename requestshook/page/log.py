@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from requestshook.calls import Step, Trace
 from requestshook.page import quantities, steps
 from requestshook.page.pseudonyms import Pseudonyms
+from requestshook.trace.calls import Step, Trace
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from typing import Any
 
 import jinja2
 
-from requestshook.calls import Trace
 from requestshook.errors import RequestshookError
 from requestshook.page import callmap, command, diagram, escape, figures, lanes, log
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.settings import PageSettings, Words
 from requestshook.page.steps import Load, StepWriter, Tab
+from requestshook.trace.calls import Trace
 
 PARTS = ("page", "command", "map", "diagram", "steps", "log")
 SEARCHED_STEPS = 50  # a page of more is left out of the site's search: its code blocks are most of the index

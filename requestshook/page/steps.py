@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from requestshook import addresses, tags
-from requestshook.calls import UNSEEN, Call, Message, Step, View
 from requestshook.events import CLOSED, COMPLETE, Attempt, Body, Headers, Request, Response
 from requestshook.page import content, quantities
 from requestshook.page.escape import visible
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.settings import PageSettings, Words
+from requestshook.trace.calls import UNSEEN, Call, Message, Step, View
 
 Load = Callable[[int], "Body | None"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from requestshook.calls import UNSEEN, Message
 from requestshook.events import COMPLETE, Attempt, BodyEnd, Failure, Origin, Request, Response
+from requestshook.trace.calls import UNSEEN, Message
 
 _RANKS = {"client": 0, "wire": 1, "server": 2}
 LOST = float("inf")

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from requestshook import addresses, recording
 from requestshook.errors import SelectorError
-from requestshook.wildcards import VARIABLE, pair_pattern, path_pattern
+from requestshook.selectors.wildcards import VARIABLE, pair_pattern, path_pattern
 
 Call = TypeVar("Call")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from requestshook.positions import Value
+from requestshook.config.positions import Value
 from requestshook.selectors import Selector
 from requestshook.words import WORDS
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from statistics import median
 
-from requestshook.drafts import Draft
+from requestshook.trace.drafts import Draft
 
 Interval = tuple[float, float]  # the least and the most that a clock may be shifted by
 Pair = tuple[str, str]  # hosts, in the order of their names

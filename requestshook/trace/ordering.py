@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from requestshook.calls import Call, Step, View
-from requestshook.drafts import LOST, Draft, Sight
-from requestshook.showing import show
+from requestshook.trace.calls import Call, Step, View
+from requestshook.trace.drafts import LOST, Draft, Sight
+from requestshook.trace.showing import show
 
 
 class _Point(NamedTuple):

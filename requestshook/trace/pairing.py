@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from requestshook.drafts import Draft, Sight
 from requestshook.events import BodyEnd, Count, Event, Failure, Process, Recorded, Recording, Request, Response
+from requestshook.trace.drafts import Draft, Sight
 
 
 class Paired(NamedTuple):

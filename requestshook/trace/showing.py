@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from requestshook import addresses
-from requestshook.calls import Message
-from requestshook.drafts import Draft, Sight
 from requestshook.events import COMPLETE, Headers, Request
+from requestshook.trace.calls import Message
+from requestshook.trace.drafts import Draft, Sight
 
 
 class Shown(NamedTuple):

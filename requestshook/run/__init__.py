@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from requestshook import environment, events, recording, tags
 from requestshook.capture.startup import UNSEEN
 from requestshook.config import Config
-from requestshook.execution import Finished, NotStarted, execute, find
+from requestshook.run.execution import Finished, NotStarted, execute, find
 from requestshook.workspace import Workspace
 
 _SILENT = (

@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NoReturn
 
-from requestshook.execution import NotStarted, spawn
-from requestshook.relay import FORWARDED, Kept, Keys, Relay, Signals, Stream
+from requestshook.run.execution import NotStarted, spawn
+from requestshook.run.relay import FORWARDED, Kept, Keys, Relay, Signals, Stream
 
 _WINSIZE = 8  # octets of a struct winsize
 

@@ -1,6 +1,6 @@
 """Runs a command as if we were not there, and keeps the head of what it prints.
 
-Where our standard output is a terminal the command gets one of its own (`requestshook.pseudoterminal`); where it is
+Where our standard output is a terminal the command gets one of its own (`requestshook.run.pseudoterminal`); where it is
 not, output and errors come through pipes, apart. Octets are passed on unchanged as they come. Signals that are meant
 for the command reach it.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from requestshook.errors import RequestshookError
-from requestshook.relay import FORWARDED, Kept, Relay, Signals, Stream
+from requestshook.run.relay import FORWARDED, Kept, Relay, Signals, Stream
 
 KEPT = 1024 * 1024  # octets of output
 NOT_EXECUTABLE = 126  # as a shell says it
@@ -47,7 +47,7 @@ def execute(
     find(command, environ)
     kept = Kept(limit)
     if keep_output and os.isatty(1):
-        from requestshook import pseudoterminal
+        from requestshook.run import pseudoterminal
 
         status = pseudoterminal.execute(command, environ, kept)
     else:

@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from requestshook import addresses, recording, tags
+from requestshook.config.notes import Page, Reference, read_header_names, read_page, read_reference, read_selector
+from requestshook.config.positions import Document, Value
 from requestshook.errors import ConfigError
-from requestshook.notes import Page, Reference, read_header_names, read_page, read_reference, read_selector
-from requestshook.positions import Document, Value
 from requestshook.selectors import Selector
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from requestshook.drafts import Draft
+from requestshook.trace.drafts import Draft
 
 
 def relate(drafts: Iterable[Draft]) -> list[str]:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from requestshook import addresses
-from requestshook.drafts import Draft
 from requestshook.events import Process
+from requestshook.trace.drafts import Draft
 
 Services = Sequence[tuple[str, str]]
 

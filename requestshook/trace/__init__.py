@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from requestshook.calls import UNSEEN, Call, Message, Step, Trace, View
-from requestshook.clocks import shifts
 from requestshook.events import Event
-from requestshook.naming import name
-from requestshook.ordering import order
-from requestshook.pairing import Paired, pair
-from requestshook.parents import relate
+from requestshook.trace.calls import UNSEEN, Call, Message, Step, Trace, View
+from requestshook.trace.clocks import shifts
+from requestshook.trace.naming import name
+from requestshook.trace.ordering import order
+from requestshook.trace.pairing import Paired, pair
+from requestshook.trace.parents import relate
 
 __all__ = ["UNSEEN", "Call", "Message", "Step", "Trace", "View", "build"]
 
