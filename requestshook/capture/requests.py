@@ -159,9 +159,10 @@ def _wrap(owner: Any, name: str, around: Callable[..., Any]) -> None:
 
 
 def _session_send(original: Callable[..., Any], session: Any, *arguments: Any, **keywords: Any) -> Any:
-    if _switch.sessions.get(id(session)) is not session:
+    hooked = _switch.sessions.get(id(session)) is session
+    if hooked is _in_hooked_session.get():
         return original(session, *arguments, **keywords)
-    token = _in_hooked_session.set(True)
+    token = _in_hooked_session.set(hooked)  # another session may send while this one does
     try:
         return original(session, *arguments, **keywords)
     finally:
