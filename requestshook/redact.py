@@ -200,7 +200,9 @@ class Redactor:
             clean.update([value for value in others if len(value) < 200])
         if not suspect and kinds.count(None) == len(kinds):
             return pairs, False
-        return tuple([(name, self._header(value, kind, suspect)) for (name, value), kind in zip(pairs, kinds)]), suspect
+        if suspect:
+            return tuple([(name, self._header(value, kind)) for (name, value), kind in zip(pairs, kinds)]), True
+        return tuple([(p[0], self._header(p[1], kind)) if kind else p for p, kind in zip(pairs, kinds)]), False
 
     def _header_kind(self, name: str) -> str | None:
         try:
@@ -212,10 +214,8 @@ class Redactor:
                 self._header_kinds[name] = kind
             return kind
 
-    def _header(self, value: str, kind: str | None, suspect: bool) -> str:
-        if kind is not None:
-            return self._known.instead(kind, value, _from_latin)
-        return self._scanner.redact(value) if suspect else value
+    def _header(self, value: str, kind: str | None) -> str:
+        return self._scanner.redact(value) if kind is None else self._known.instead(kind, value, _from_latin)
 
     def _pairs(self, url: str, begin: re.Match[str] | None) -> str:
         if begin is None:
@@ -245,6 +245,11 @@ class Redactor:
             kind = self._option_kind(argument) if _IS_OPTION.match(argument) else None
             arguments.append(self._argument(argument))
         return tuple(arguments)
+
+    def value(self, name: str, value: str) -> str:
+        """A value that stands under a name by itself, as in an environment: its pseudonym where the name is known."""
+        kind = self._known.kind(name) if self.on and value else None
+        return self._known.instead(kind, value) if kind else value
 
     def _option_kind(self, argument: str) -> str | None:
         return self._known.kind(argument.lstrip("-"))

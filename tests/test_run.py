@@ -293,9 +293,9 @@ def test_a_folder_that_cannot_be_used_is_one_line_and_nothing_runs(programs: Pro
 def test_run_is_a_function_too(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
     """From Python: a configuration and a command give a status."""
     monkeypatch.chdir(programs.home)
-    assert run(load(), [PYTHON, "-c", "raise SystemExit(4)"], name="four", keep_output=False) == 4
+    assert run(load(), [PYTHON, "-c", "raise SystemExit(4)"], name="four", keep_output=False).status == 4
     assert recorded(programs).exit == 4
-    assert run(load(), ["no-command-of-that-name"]) == 127
+    assert run(load(), ["no-command-of-that-name"]) == (127, None)
 
 
 @given(

@@ -177,23 +177,16 @@ def run(command: tuple[str, ...], name: str | None, service: str | None, take_al
     Nothing of the command is edited, and its exit status is passed on.
     """
     from requestshook import run as body
-    from requestshook.run import execution
 
     workspace = _workspace()
     say_unable(workspace)
-    try:
-        status = body.run(
-            workspace.config, command, name=name, service=service, all=take_all, keep_output=not no_output
-        )
-    except execution.NotStarted as error:
-        terminal.note(str(error))
-        return error.status
-    if sys.stderr.isatty():
-        _say_recorded(command)
-    return status
+    ran = body.run(workspace.config, command, name=name, service=service, all=take_all, keep_output=not no_output)
+    if ran.trace is not None and sys.stderr.isatty():
+        _say_recorded(ran.trace)
+    return ran.status
 
 
-def _say_recorded(command: tuple[str, ...]) -> None:
+def _say_recorded(trace: str) -> None:
     """How many calls there were; whatever goes wrong here is not the command's fault."""
     try:
         with opening.reading() as opened:
@@ -201,7 +194,7 @@ def _say_recorded(command: tuple[str, ...]) -> None:
     except (RequestshookError, OSError) as error:
         terminal.note(str(error))
         return
-    found = next((summary for summary in summaries if summary.command == command), None)
+    found = next((summary for summary in summaries if summary.id == trace), None)
     if found is not None:
         next_one = f"requestshook show {shlex.quote(found.name)}" if found.calls else "requestshook status"
         terminal.note(f"{_calls(found.calls)} recorded as {found.name} ({found.id[:8]}); next: {next_one}")

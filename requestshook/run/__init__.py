@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from typing import NamedTuple
 
 from requestshook import environment, events, recording, tags
 from requestshook.capture.startup import UNSEEN
 from requestshook.config import Config
+from requestshook.run import secrets
 from requestshook.run.execution import Finished, NotStarted, execute, find
 from requestshook.workspace import Workspace
 
@@ -18,6 +20,13 @@ _SILENT = (
     "no process of {} reported, so none of its calls is recorded: it is not Python, older than Python 3.10, "
     "started with -I, -E or -S, or its user cannot write to {}"
 )
+
+
+class Ran(NamedTuple):
+    """How a command ended, and the trace's id; None where it could not be started at all."""
+
+    status: int
+    trace: str | None
 
 
 def run(
@@ -28,8 +37,8 @@ def run(
     service: str | None = None,
     all: bool = False,
     keep_output: bool = True,
-) -> int:
-    """Record a command and give its exit status, as a shell does: 128 + n where signal n killed it, 127, 126.
+) -> Ran:
+    """Record a command; its exit status is told as a shell does: 128 + n where signal n killed it, 127, 126.
 
     `name` defaults to the command's own, `service` to what the command finds out. With `all`, calls of services that
     are tied to nothing belong to the recording too. Raises RequestshookError where the folder cannot be used;
@@ -43,10 +52,10 @@ def run(
         ours = environment.variables(workspace.folder, os.environ, trace=trace, service=service)
         with _recorded(workspace, trace, name, command, all) as finished:
             finished.append(execute(command, {**os.environ, **ours}, keep_output=keep_output))
-        return finished[0].status
+        return Ran(finished[0].status, trace)
     except NotStarted as error:
         _say(str(error))
-        return error.status
+        return Ran(error.status, None)
 
 
 @contextmanager
@@ -72,7 +81,8 @@ def _recorded(
         raise
     finally:
         output, cut = (finished[0].output, finished[0].cut) if finished else ((), False)
-        recorder.emit(events.Recorded(time.time(), trace, status, output, cut))
+        known = secrets.given(recorder.settings().redactor, command, os.environ)
+        recorder.emit(events.Recorded(time.time(), trace, status, secrets.without(output, known), cut))
 
 
 @contextmanager
