@@ -342,7 +342,8 @@ def test_a_terminal_stays_one(programs: Programs) -> None:
 def test_a_resized_terminal_is_resized_for_the_command(programs: Programs) -> None:
     """The command is told about a new size and finds it."""
     program = (
-        "import os, signal; signal.signal(signal.SIGWINCH, lambda *_: None); print('up', flush=True); signal.pause();"
+        "import os, signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH]); print('up', flush=True);"
+        "signal.sigwait([signal.SIGWINCH]);"
         "print(os.get_terminal_size())"
     )
     with on_terminal(programs, *code(program)) as terminal:
