@@ -361,7 +361,7 @@ class Recorder:
     def fault(self, what: str) -> None:
         """Say a fault of ours on standard error, once for each kind of it."""
         self._why = what
-        kind = what[:40]
+        kind = what.partition(":")[0][:40]
         if kind in self._said or len(self._said) > 20:
             return
         self._said.add(kind)

@@ -85,7 +85,7 @@ def configure(spooled: Spooled, **changed: Any) -> None:
 class OneByOne:
     """A server on loopback that gives each connection to a function, in a thread."""
 
-    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
+    def __init__(self, serve: Callable[[socket.socket], object]) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"

@@ -14,7 +14,7 @@ from typing import Any
 from requestshook.capture.exchange import Exchange, describe_end
 from requestshook.events import CLOSED, COMPLETE, Body, Headers
 
-_SEEN = ("_raw_read", "_fp_read", "_handle_chunk", "read_chunked", "close")
+_SEEN = ("_raw_read", "_fp_read", "_handle_chunk", "_update_chunk_length", "read_chunked", "close")
 _VERSIONS = {9: "HTTP/0.9", 10: "HTTP/1.0", 11: "HTTP/1.1", 20: "HTTP/2"}
 
 
@@ -61,6 +61,7 @@ def _subclass(original: Any) -> type | None:
         "_raw_read": _raw_read(original),
         "_fp_read": _fp_read(original),
         "_handle_chunk": _handle_chunk(original),
+        "_update_chunk_length": _update_chunk_length(original),
         "read_chunked": _read_chunked(original),
         "close": _close(original),
         "__del__": _del(original),
@@ -117,6 +118,18 @@ def _handle_chunk(original: Any) -> Any:
     return _handle_chunk
 
 
+def _update_chunk_length(original: Any) -> Any:
+    update = original._update_chunk_length
+
+    @functools.wraps(update)
+    def _update_chunk_length(self: Any) -> None:
+        self._requestshook_between_chunks = True  # it closes the response before it raises
+        update(self)
+        self._requestshook_between_chunks = False
+
+    return _update_chunk_length
+
+
 def _partial(error: Exception) -> bytes:
     """What `http.client.IncompleteRead` had read when the body broke off."""
     partial = getattr(error, "partial", b"")
@@ -152,7 +165,7 @@ def _close(original: Any) -> Any:
             close(self)
         finally:
             exchange = self.__dict__.get("_requestshook")
-            if exchange is not None:
+            if exchange is not None and not self.__dict__.get("_requestshook_between_chunks"):
                 exchange.ended(CLOSED)
 
     return _close
