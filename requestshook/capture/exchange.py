@@ -36,7 +36,6 @@ class Exchange:
     __slots__ = (
         "_attempts",
         "_caller",
-        "_down",
         "_held",
         "_id",
         "_origin",
@@ -49,6 +48,7 @@ class Exchange:
         "_trace",
         "_up",
         "depth",
+        "down",
         "url",
         "waits",
     )
@@ -67,7 +67,7 @@ class Exchange:
         self._response_headers: Headers = ()
         self._held: Response | None = None
         self._up: Head | None = None
-        self._down: Head | None = None
+        self.down: Head | None = None  # the response's body, while it passes by
         self._streamed: Any = None
 
     def safely(self, do: Callable[..., Result], *arguments: Any) -> Result | None:
@@ -75,9 +75,13 @@ class Exchange:
         try:
             return do(*arguments)
         except Exception as error:
-            self._recorder.dropped += 1
-            self._recorder.fault(f"cannot record a call: {error!r}")
+            self.lost(error)
             return None
+
+    def lost(self, error: Exception) -> None:
+        """Something of this call could not be recorded."""
+        self._recorder.dropped += 1
+        self._recorder.fault(f"cannot record a call: {error!r}")
 
     # What the program sends
 
@@ -125,7 +129,10 @@ class Exchange:
         end = CLOSED
         try:
             for chunk in chunks:
-                self.safely(_add, head, chunk)
+                try:
+                    head.add(chunk.encode() if isinstance(chunk, str) else chunk)
+                except Exception as error:
+                    self.lost(error)
                 yield chunk
             end = COMPLETE
         except GeneratorExit:
@@ -153,7 +160,7 @@ class Exchange:
         self._response_headers = headers
         response = Response(time.time(), self._origin, status, reason, http, headers, self._attempts, body)
         if body is None:
-            self._down = Head(self._recorder.body_limit)
+            self.down = Head(self._recorder.body_limit)
             if self.waits:
                 self._held = response
                 return
@@ -161,16 +168,20 @@ class Exchange:
 
     def received(self, chunk: Any) -> None:
         """A chunk of the response's body passes by."""
-        if self._down is not None and chunk:
-            self.safely(self._down.add, chunk)
+        down = self.down
+        if down is not None and chunk:
+            try:  # not `safely`: this runs for each chunk of a stream
+                down.add(chunk)
+            except Exception as error:
+                self.lost(error)
 
     def ended(self, end: str) -> None:
         """The response's body is at its end, closed or broken: the first of these counts."""
-        if self._down is not None:
+        if self.down is not None:
             self.safely(self._write_end, end)
 
     def _write_end(self, end: str) -> None:
-        head, self._down = self._down, None
+        head, self.down = self.down, None
         held, self._held = self._held, None
         if head is None or self._origin is None or os.getpid() != self._pid:
             return
@@ -190,10 +201,6 @@ class Exchange:
         assert self._origin is not None
         self._write_end(CLOSED)
         self._recorder.emit(Failure(time.time(), self._origin, describe(error), self._attempts))
-
-
-def _add(head: Head, chunk: Any) -> None:
-    head.add(chunk.encode() if isinstance(chunk, str) else chunk)
 
 
 def describe(error: BaseException) -> str:

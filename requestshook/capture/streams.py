@@ -20,13 +20,11 @@ class Head:
         if type(chunk) is not bytes:
             self._add_view(memoryview(chunk))
             return
-        size = len(chunk)
-        self.size += size
+        self.size += len(chunk)
         if self._room:
-            if size > self._room:
-                chunk, size = chunk[: self._room], self._room
-            self._kept.append(chunk)
-            self._room -= size
+            kept = chunk[: self._room]  # the same where there is room for all of it
+            self._kept.append(kept)
+            self._room -= len(kept)
 
     def _add_view(self, view: memoryview) -> None:
         self.size += view.nbytes

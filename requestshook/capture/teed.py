@@ -14,7 +14,7 @@ from typing import Any
 from requestshook.capture.exchange import Exchange, describe_end
 from requestshook.events import CLOSED, COMPLETE, Body, Headers
 
-_SEEN = ("_raw_read", "_fp_read", "_handle_chunk", "_update_chunk_length", "read_chunked", "close")
+_SEEN = ("_raw_read", "_handle_chunk", "_update_chunk_length", "read_chunked", "close")
 _VERSIONS = {9: "HTTP/0.9", 10: "HTTP/1.0", 11: "HTTP/1.1", 20: "HTTP/2"}
 
 
@@ -59,7 +59,6 @@ def _subclass(original: Any) -> type | None:
         "__qualname__": original.__qualname__,
         "__doc__": original.__doc__,
         "_raw_read": _raw_read(original),
-        "_fp_read": _fp_read(original),
         "_handle_chunk": _handle_chunk(original),
         "_update_chunk_length": _update_chunk_length(original),
         "read_chunked": _read_chunked(original),
@@ -74,32 +73,32 @@ def _raw_read(original: Any) -> Any:
 
     @functools.wraps(read)
     def _raw_read(self: Any, amt: int | None = None, **keywords: Any) -> Any:
+        exchange = self._requestshook
         try:
-            data = read(self, amt, **keywords)
+            data = read(self, amt, **keywords) if keywords else read(self, amt)
         except BaseException as error:
-            self._requestshook.ended(describe_end(error))
+            exchange.received(_partial(error) or _partial(error.__context__))
+            exchange.ended(describe_end(error))
             raise
-        if self.length_remaining == 0 or (amt is None and not keywords) or (amt != 0 and not data) or _is_closed(self):
-            self._requestshook.ended(COMPLETE)
+        if data:
+            if (head := exchange.down) is not None:
+                try:  # and not `received`, which costs a stream a hundredth
+                    head.add(data)
+                except Exception as error:
+                    exchange.lost(error)
+            if amt is not None and self.length_remaining:  # more is to come: most pieces of a stream end here
+                return data
+        inner = self._original_response
+        if (
+            self.length_remaining == 0
+            or (not data and amt != 0)
+            or (amt is None and not keywords)
+            or (inner is not None and inner.isclosed())
+        ):
+            exchange.ended(COMPLETE)
         return data
 
     return _raw_read
-
-
-def _fp_read(original: Any) -> Any:
-    read = original._fp_read
-
-    @functools.wraps(read)
-    def _fp_read(self: Any, amt: int | None = None, **keywords: Any) -> Any:
-        try:
-            data = read(self, amt, **keywords)
-        except Exception as error:
-            self._requestshook.received(_partial(error))
-            raise
-        self._requestshook.received(data)
-        return data
-
-    return _fp_read
 
 
 def _handle_chunk(original: Any) -> Any:
@@ -130,8 +129,8 @@ def _update_chunk_length(original: Any) -> Any:
     return _update_chunk_length
 
 
-def _partial(error: Exception) -> bytes:
-    """What `http.client.IncompleteRead` had read when the body broke off."""
+def _partial(error: BaseException | None) -> bytes:
+    """What `http.client.IncompleteRead` had read when the body broke off, which urllib3 raises its own error over."""
     partial = getattr(error, "partial", b"")
     return partial if isinstance(partial, bytes) else b""
 
