@@ -12,9 +12,9 @@ import jinja2
 from benchmarks.results import Figure, Result, Row, below, figure, ratios
 from benchmarks.scale import Scale
 from requestshook import events, trace
-from requestshook.calls import Step, Trace
 from requestshook.events import Body
 from requestshook.page.render import render
+from requestshook.trace.calls import Step, Trace
 
 _TIMES = 1.5
 _GROWTH = 1.1

@@ -41,9 +41,9 @@ class Client:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Our own environment without what would lead calls elsewhere."""
+    """Our own environment without what would lead calls elsewhere, or keep Python from keeping what it compiled."""
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    kept = {name: value for name, value in kept.items() if not name.startswith(("REQUESTSHOOK", "OTEL", "PYTHONPATH"))}
+    kept = {name: value for name, value in kept.items() if not name.startswith(("REQUESTSHOOK", "OTEL", "PYTHON"))}
     return {**kept, "PYTHONPATH": str(ROOT), **more}
 
 

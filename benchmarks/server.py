@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 
 from benchmarks import messages
+from benchmarks.processes import environment
 
 _BLOCK = bytes(1024 * 1024)
 
@@ -22,7 +23,8 @@ _BLOCK = bytes(1024 * 1024)
 def running() -> Iterator[str]:
     """A server for as long as the block runs; gives its URL."""
     command = [sys.executable, "-m", "benchmarks.server"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    env = environment()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
