@@ -205,6 +205,21 @@ def test_render(recorded: Recorded) -> None:
     assert requestshook(recorded.folder, "render", "-o", "-").stdout == page
 
 
+def test_render_never_replaces_what_somebody_wrote(recorded: Recorded, tmp_path: Path) -> None:
+    """A page of ours is written again; a file that is none stays, unless --force says otherwise."""
+    own = tmp_path / Path(PAGE).name
+    assert requestshook(recorded.folder, "render", "-o", str(tmp_path)).returncode == 0
+    assert requestshook(recorded.folder, "render", "-o", str(tmp_path)).returncode == 0
+    own.write_text("# my notes\n", "utf-8")
+    done = requestshook(recorded.folder, "render", "-o", str(tmp_path))
+    assert (done.returncode, own.read_text("utf-8")) == (1, "# my notes\n")
+    assert (
+        done.stderr == f"requestshook: {own} is no page of requestshook's: give another -o, or --force to replace it\n"
+    )
+    assert requestshook(recorded.folder, "render", "-o", str(tmp_path), "--force").returncode == 0
+    assert "### (3)" in own.read_text("utf-8")
+
+
 def test_render_a_part(recorded: Recorded, tmp_path: Path) -> None:
     """--part gives one part, in a file of its own."""
     done = requestshook(recorded.folder, "render", "--part", "diagram", "-o", str(tmp_path))

@@ -11,6 +11,7 @@ import click
 
 from requestshook.cli import opening, terminal, writing
 from requestshook.cli.group import Command
+from requestshook.errors import RequestshookError
 
 if TYPE_CHECKING:
     from requestshook.cli.opening import Opened
@@ -45,19 +46,29 @@ _STDOUT = "-"
     type=click.Path(exists=True, file_okay=False),
     help="Templates that replace ours one by one.",
 )
+@click.option("--force", is_flag=True, help="Replace a file that is no page of ours, too.")
 @click.option("--open", "open_it", is_flag=True, help="Open the page when it is written.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where there was anything to complain about.")
 def render(
-    names: tuple[str, ...], place: str, form: str, part: str, templates: str | None, open_it: bool, strict: bool
+    names: tuple[str, ...],
+    place: str,
+    form: str,
+    part: str,
+    templates: str | None,
+    force: bool,
+    open_it: bool,
+    strict: bool,
 ) -> int:
     """Write recordings as pages: NAME.md in DIR for each, or NAME.PART.md for one part of it.
 
-    A page that is there is replaced. Without TRACE it is the newest recording.
+    A page of ours that is there is replaced. Without TRACE it is the newest recording.
     """
     with opening.reading() as opened:
         found = [opening.find(opened.store, name) for name in names or (None,)]
         found = list({summary.id: summary for summary in found}.values())
         paths = _paths(found, place, part)
+        if part == "page" and not force:
+            _refuse_others(paths)
         complaints = 0
         for summary, path in zip(found, paths, strict=True):
             trace = opening.build(opened, summary.id)
@@ -84,6 +95,18 @@ def _paths(found: Sequence[Summary], place: str, part: str) -> list[str]:
             path = os.path.join(place, f"{writing.slug(summary.name)}-{summary.id[:8]}{ending}")
         paths.append(path)
     return paths
+
+
+def _refuse_others(paths: Sequence[str]) -> None:
+    """Never replace what somebody else wrote: a page of ours says so in its front matter."""
+    for path in paths:
+        if path != _STDOUT and os.path.isfile(path):
+            with open(path, encoding="utf-8", errors="replace") as file:
+                head = file.read(2000)
+            if head.strip() and "generator: requestshook" not in head:
+                raise RequestshookError(
+                    f"{path} is no page of requestshook's: give another -o, or --force to replace it"
+                )
 
 
 def _put(path: str, pieces: Iterator[str]) -> None:

@@ -80,7 +80,7 @@ class BaseStore(ABC):
             raise StoreError("it holds something else, not recordings")
         ((number,),) = self.rows("SELECT COALESCE(MAX(number), 0) FROM migrations")
         if number > len(MIGRATIONS):
-            raise StoreError(f"it is of version {number}, this requestshook reads up to {len(MIGRATIONS)}")
+            raise StoreError(f"it is of version {number}, this requestshook reads up to {len(MIGRATIONS)}: upgrade it")
         return int(number)
 
     # -- taking in ------------------------------------------------------------------------------------------------
