@@ -67,7 +67,7 @@ _HEADERS = {"x-instance-id-signature": "key", "private-token": "token"}
 _HARMLESS = re.compile(r"[0-9a-f-]{0,64}")  # a call's id, a UUID, a length: no name of a secret, and no shape
 _HEADER_ARGUMENT = re.compile(r"([A-Za-z][\w-]*)(:\s*)(.+)", re.DOTALL)
 _OPTION = re.compile(r"(--[A-Za-z][\w.-]*)((?:=|\s+)[\"']?)([^\s\"']+)")
-_IS_OPTION = re.compile(r"--[A-Za-z]")
+_IS_OPTION = re.compile(r"--[A-Za-z‹]")
 _UNDECODED = "its coding ({}) was not undone, so that nothing secret could be found in it"
 
 

@@ -13,6 +13,17 @@ from typing import Protocol
 from urllib.parse import unquote, unquote_plus
 
 from requestshook.shapes import Edit, Shapes, Strainer, apply, apply_within, settled
+from requestshook.spelling import (
+    after_unescaping,
+    escaped,
+    level,
+    lower,
+    places_of,
+    string_end,
+    unescaped,
+    xml_piece,
+    xml_unescaped,
+)
 
 AUTHORIZATION = "authorization"  # a credential after its scheme
 COOKIES = "cookies"  # pairs of a name and a secret
@@ -38,9 +49,6 @@ _BARE_IN_PATH = re.compile(r"""[^&\s"'<>\\;/?#,]*""")
 _TAG_END = re.compile(r"""(?:[^<>"']|"[^"<]*"|'[^'<]*')*>""")
 _HIDING = re.compile(r"\\u00(?:2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])", re.IGNORECASE)
 _JSON_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-_ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))", re.S)
-_PLAIN_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
-_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 _JSON_BEGIN = re.compile(r'\ufeff?\s*[\[{"]')
 
 _DEPTH = 6  # of JSON in strings of JSON
@@ -166,7 +174,7 @@ class Scanner:
         sign = assignment[1]
         quoted = _STRING.match(text, value)
         if sign and quoted and (quoted[2] or quoted[3] == "'" or not _JSON_BEGIN.match(text)):
-            return self._string(text, quoted, kind, _xml_unescaped, found)
+            return self._string(text, quoted, kind, xml_unescaped, found)
         before = text[start - 1 : start]
         if sign is None:
             bare = _BARE_ENCODED.match(text, value)
@@ -219,7 +227,7 @@ class Scanner:
     def _scalar(self, text: str, at: int, kind: str, mark: str, found: list[Edit]) -> int:
         string = _STRING.match(text, at)
         if string:
-            same = _level(len(string[2])) == _level(len(mark) - 1)
+            same = level(len(string[2])) == level(len(mark) - 1)
             if not same or (string[3] != mark[-1] and _JSON_BEGIN.match(text)):
                 return at  # not a value: the end of the string that the name stands in
             return self._string(text, string, kind, unescaped, found)
@@ -234,8 +242,8 @@ class Scanner:
     ) -> int:
         start = opening.end()
         end, after = string_end(text, start, len(opening[2]), opening[3])
-        for _ in range(_level(len(opening[2]))):
-            plain = _after_unescaping(plain)
+        for _ in range(level(len(opening[2]))):
+            plain = after_unescaping(plain)
         self._replace(text, start, end, kind, plain, found)
         return after
 
@@ -247,11 +255,11 @@ class Scanner:
         at = tag.end()
         limit = string_end(text, at, 0, '"')[0] if _JSON_BEGIN.match(text) else len(text)
         while at < limit:
-            start, end, after = _piece(text, at, limit)
+            start, end, after = xml_piece(text, at, limit)
             core = text[start:end].strip()
             if core:
                 start = text.index(core, start)
-                self._replace(text, start, start + len(core), kind, _xml_unescaped, found)
+                self._replace(text, start, start + len(core), kind, xml_unescaped, found)
             if after == at:
                 break
             at = after
@@ -287,97 +295,12 @@ class Scanner:
                 continue
             inner = self.edits(plain, None, cut and string.end() == len(text), depth + 1)
             if inner:
-                places, first = _places(raw), string.start() + 1
-                found += [Edit(first + places[e.start], first + places[e.end], _escaped(e.text)) for e in inner]
+                places, first = places_of(raw), string.start() + 1
+                found += [Edit(first + places[e.start], first + places[e.end], escaped(e.text)) for e in inner]
 
 
 def _plain(kind: str) -> str:
     return "token" if kind == AUTHORIZATION else "cookie" if kind in (COOKIES, SET_COOKIE) else kind
-
-
-def lower(text: str) -> str:
-    """The text in lower case, every character in its place."""
-    low = text.lower()
-    return low if len(low) == len(text) else "".join(c if len(c.lower()) > 1 else c.lower() for c in text)
-
-
-def string_end(text: str, start: int, marks: int, quote: str) -> tuple[int, int]:
-    """Where the content of the string that began before `start` ends, and where its closing quote ends.
-
-    `marks` backslashes stood before the opening quote: JSON in a string of JSON has one, in that again three. A
-    quote after a run of backslashes closes the string as many levels up as the run's length ends in binary ones.
-    """
-    level = _level(marks)
-    at = text.find(quote, start)
-    while at >= 0:
-        run = at
-        while run > start and text[run - 1] == "\\":
-            run -= 1
-        closing = _level(at - run)
-        if closing <= level:
-            return at - (1 << closing) + 1, at + 1
-        at = text.find(quote, at + 1)
-    return len(text), len(text)
-
-
-def _level(marks: int) -> int:
-    level = 0
-    while marks & 1:
-        marks >>= 1
-        level += 1
-    return level
-
-
-def _piece(text: str, at: int, limit: int) -> tuple[int, int, int]:
-    """A piece of an XML element's text, and where the next begins: at `at` itself where there is none."""
-    for opening, closing in (("<![CDATA[", "]]>"), ("<!--", "-->"), ("<?", "?>")):
-        if text.startswith(opening, at):
-            if closing == "]]>":
-                end = text.find(closing, at, limit)
-                at += len(opening)
-                return (at, end, end + 3) if end >= 0 else (at, limit, limit)
-            end = text.find(closing, at, min(limit, at + 4096))
-            return (at, at, end + len(closing)) if end >= 0 else (at, at, at)
-    end = text.find("<", at, limit)
-    return (at, end, end) if end >= 0 else (at, limit, limit)
-
-
-def _places(raw: str) -> list[int]:
-    """For each character of the unescaped content of a JSON string, and for its end, its place in `raw`."""
-    places: list[int] = []
-    at = 0
-    for escape in _ESCAPE.finditer(raw):
-        places += range(at, escape.start() + 1)
-        at = escape.end()
-    places += range(at, len(raw) + 1)
-    return places
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _after_unescaping(plain: Callable[[str], str]) -> Callable[[str], str]:
-    return lambda raw: plain(unescaped(raw))
-
-
-def unescaped(raw: str) -> str:
-    """The content of a JSON string, escapes undone; of JSON in strings only the outer level."""
-    return _ESCAPE.sub(_unescaped, raw) if "\\" in raw else raw
-
-
-def _unescaped(escape: re.Match[str]) -> str:
-    high, low, code, plain = escape.groups()
-    if high:
-        return chr(0x10000 + ((int(high, 16) & 0x3FF) << 10) + (int(low, 16) & 0x3FF))
-    return chr(int(code, 16)) if code else _PLAIN_ESCAPES.get(plain, plain)
-
-
-def _xml_unescaped(raw: str) -> str:
-    if "&" in raw:
-        for entity, character in _ENTITIES:
-            raw = raw.replace(entity, character)
-    return raw
 
 
 def _stems_of(keys: Iterable[str]) -> Iterator[str]:
