@@ -8,10 +8,9 @@ docs/redaction.md lists what is known.
 from __future__ import annotations
 
 import re
-from _blake2 import blake2s
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote_plus
 
 from requestshook import bodies, scan
 from requestshook.events import (
@@ -29,115 +28,15 @@ from requestshook.events import (
     Request,
     Response,
 )
-from requestshook.scan import AUTHORIZATION, COOKIES, SET_COOKIE
-from requestshook.shapes import PSEUDONYM
+from requestshook.names import HEADERS, Known
 
-_SUFFIXES = (
-    ("password", "password"), ("passwd", "password"), ("passphrase", "password"), ("passcode", "password"),
-    ("pwd", "password"), ("adminpass", "password"), ("userpass", "password"), ("dbpass", "password"),
-    ("secret", "secret"), ("token", "token"), ("cookie", "cookie"),
-    ("apikey", "key"), ("accesskey", "key"), ("secretkey", "key"), ("privatekey", "key"), ("authkey", "key"),
-    ("signingkey", "key"), ("encryptionkey", "key"), ("sharedkey", "key"), ("masterkey", "key"),
-    ("accountkey", "key"), ("sessionkey", "key"), ("subscriptionkey", "key"), ("tempurlkey", "key"),
-)  # fmt: skip
-_EXACT = {
-    "pass": "password", "passwordhash": "password", "passwordconfirmation": "password", "passwordconfirm": "password",
-    "tokenid": "token", "tokenvalue": "token", "secretid": "secret", "secretvalue": "secret",
-    "secretstring": "secret", "credential": "credential", "credentials": "credential",
-    "authorization": AUTHORIZATION, "proxyauthorization": AUTHORIZATION, "httpauthorization": AUTHORIZATION,
-    "cookie": COOKIES, "httpcookie": COOKIES, "setcookie": SET_COOKIE, "sessionid": "cookie", "jsessionid": "cookie",
-}  # fmt: skip
-_IN_QUERY = {
-    "signature": "key", "sig": "key", "xamzsignature": "key", "xgoogsignature": "key", "tempurlsig": "key",
-    "assertion": "token", "clientassertion": "token", "samlresponse": "token", "codeverifier": "secret",
-}  # fmt: skip
-_NO_SECRET = (  # where a page of results begins is nobody's secret
-    "pagetoken", "nexttoken", "continuationtoken", "continuetoken", "synctoken", "scrolltoken",
-)  # fmt: skip
-_JOINERS = {ord(c): None for c in "-_.: []\t\r\n"}
-_SCHEME = re.compile(
-    r"(basic|bearer|digest|negotiate|ntlm|token|apikey|api-key|key|hawk|oauth|mac|dpop|jwt|sharedkey|ssws|vapid"
-    r"|aws|aws4-hmac-sha256|googlelogin|hoba|mutual|scram-sha-1|scram-sha-256|gnap)[ \t]+(?=\S)",
-    re.IGNORECASE,
-)
 _QUERY_OR_FRAGMENT = re.compile("[?#]")
 _SEPARATOR = re.compile("([&#])")
-_TOKEN_SCHEMES = ("bearer", "token", "jwt", "dpop")
-_HEADERS = {"x-instance-id-signature": "key", "private-token": "token"}
 _HARMLESS = re.compile(r"[0-9a-f-]{0,64}")  # a call's id, a UUID, a length: no name of a secret, and no shape
 _HEADER_ARGUMENT = re.compile(r"([A-Za-z][\w-]*)(:\s*)(.+)", re.DOTALL)
 _OPTION = re.compile(r"(--[A-Za-z][\w.-]*)((?:=|\s+)[\"']?)([^\s\"']+)")
 _IS_OPTION = re.compile(r"--[A-Za-z‹]")
 _UNDECODED = "its coding ({}) was not undone, so that nothing secret could be found in it"
-
-
-class Known:
-    """Known names of secrets, and what stands instead of their values."""
-
-    def __init__(self, key: bytes, keys: Iterable[str] = ()) -> None:
-        self._key = key[:32]
-        self._own = {_compact(name) for name in keys} - {""}
-        self._kinds: dict[tuple[str, bool], str | None] = {}
-
-    def kind(self, name: str, query: bool = False) -> str | None:
-        """The kind of what stands under the name; None where it is no secret. `query`: also what signs a URL."""
-        try:
-            return self._kinds[name, query]
-        except KeyError:
-            kind = self._kind(_compact(name[-128:]), query)
-            if len(self._kinds) < 2000:
-                self._kinds[name, query] = kind
-            return kind
-
-    def _kind(self, name: str, query: bool) -> str | None:
-        own = "secret" if name in self._own else None
-        name = name.rstrip("0123456789") or name
-        if name in _EXACT:
-            return _EXACT[name]
-        if query and name in _IN_QUERY:
-            return _IN_QUERY[name]
-        if own is None and name.endswith(_NO_SECRET):
-            return None
-        return next((kind for suffix, kind in _SUFFIXES if name.endswith(suffix)), own)
-
-    def pseudonym(self, kind: str, value: str) -> str:
-        """What stands instead of a value: the digits depend on the value and the key alone."""
-        octets = value.encode("utf-8", "surrogatepass")
-        return f"‹{kind}:{blake2s(octets, digest_size=8, key=self._key).hexdigest()}›"
-
-    def instead(self, kind: str, raw: str, plain: Callable[[str], str] = str) -> str:
-        """What stands instead of a value as spelled, which `plain` undoes: a scheme and the names of cookies stay."""
-        if not raw or PSEUDONYM.fullmatch(raw):
-            return raw
-        if kind == AUTHORIZATION:
-            return self._authorization(raw, plain)
-        if kind == COOKIES:
-            return ";".join(self._cookie(pair, plain) for pair in raw.split(";"))
-        if kind == SET_COOKIE:
-            pair, semicolon, attributes = raw.partition(";")
-            return self._cookie(pair, plain) + semicolon + attributes
-        return self.pseudonym(kind, plain(raw))
-
-    def _authorization(self, raw: str, plain: Callable[[str], str]) -> str:
-        scheme = _SCHEME.match(raw)
-        if scheme is None:
-            return self.pseudonym("token", plain(raw))
-        kind = "token" if scheme[1].lower() in _TOKEN_SCHEMES else "credential"
-        return scheme[0] + self.instead(kind, raw[scheme.end() :].rstrip(), plain)
-
-    def _cookie(self, pair: str, plain: Callable[[str], str]) -> str:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            name, value = "", pair
-        core = value.strip(' \t"\\')
-        if not core or PSEUDONYM.fullmatch(core):
-            return pair
-        head, _, tail = value.partition(core)
-        return name + equals + head + self.pseudonym("cookie", unquote(plain(core))) + tail
-
-
-def _compact(name: str) -> str:
-    return name.lower().translate(_JOINERS)
 
 
 class Redactor:
@@ -209,7 +108,7 @@ class Redactor:
             return self._header_kinds[name]
         except KeyError:
             low = name.lower()
-            kind = _HEADERS.get(low) or self._known.kind(low) or self._own_headers.get(low)
+            kind = HEADERS.get(low) or self._known.kind(low) or self._own_headers.get(low)
             if len(self._header_kinds) < 2000:
                 self._header_kinds[name] = kind
             return kind

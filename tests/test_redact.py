@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from requestshook import events, redact, shapes
+from requestshook import events, names, redact, shapes
 from requestshook.events import Body
 from requestshook.redact import Redactor
 
@@ -582,8 +582,8 @@ def test_the_documentation_lists_what_is_known() -> None:
         pytest.skip("no checkout")
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    names = [name for name, _ in redact._SUFFIXES] + [*redact._EXACT, *redact._IN_QUERY, *redact._NO_SECRET]
-    assert [name for name in names if f"`{name}`" not in text] == []
+    listed = [name for name, _ in names.SUFFIXES] + [*names.EXACT, *names.IN_QUERY, *names.NO_SECRET]
+    assert [name for name in listed if f"`{name}`" not in text] == []
     needles = [shape[0] for shape in shapes._SHAPES if shape[0] not in ("eyJ", "k_live_")]
     assert [needle for needle in needles if f"`{needle}" not in text] == []
 

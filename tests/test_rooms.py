@@ -19,6 +19,7 @@ ROOMS = [
 CAPTURE_SIDE = ROOMS[: ROOMS.index("_inject") + 1]
 # What is one room in several files.
 PARTS = {
+    "names": "redact",
     "scan": "redact",
     "spelling": "redact",
     "shapes": "redact",
