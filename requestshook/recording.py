@@ -16,10 +16,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from requestshook import addresses, events, spool, tags
-from requestshook.redact import Redactor
+
+if TYPE_CHECKING:
+    from requestshook.redact import Redactor
 
 FOLDER = ".requestshook"
 CONFIG = "requestshook.yaml"
@@ -105,6 +107,8 @@ def find_config() -> str | None:
 
 def read_settings(text: str | bytes) -> Settings:
     """The settings of a `capture.json`; raises ValueError, KeyError or TypeError where it is none."""
+    from requestshook.redact import Redactor
+
     fields = json.loads(text)
     if fields["v"] != 1:
         raise ValueError(f"capture.json is of version {fields['v']}")
@@ -130,6 +134,8 @@ def read_settings(text: str | bytes) -> Settings:
 
 def own_settings() -> Settings:
     """What holds where there is no `capture.json`: the defaults, and a key of this process's own."""
+    from requestshook.redact import Redactor
+
     key = os.urandom(32)
     return Settings(key, True, Redactor(key), (), (), (), 64 * 1024, 1024**3, True, None, ())
 
@@ -148,15 +154,23 @@ class Recorder:
         self._said: set[str] = set()
         self._path = ""  # of `capture.json`, once it was asked for
         self._stamp: object = ""
-        self._settings = own_settings()
+        self._settings: Settings
         self._spool: spool.Spool | None = None
         self._own_trace: tuple[int, str] | None = None
         self._opened: list[str] = []
         self._name: str | None = None
         self._near: dict[str, bool] = {}
+        self._ignorable: dict[tuple[str, str | None, str, str], bool] = {}
         self._why: str | None = None
         self._counts_said = 0.0
         self._host = spool.hostname()
+
+    def __getattr__(self, name: str) -> Any:
+        """The settings before any were read: made when they are asked for, since what redacts is half of the import."""
+        if name != "_settings":
+            raise AttributeError(name)
+        self._settings = own_settings()
+        return self._settings
 
     @property
     def directory(self) -> str:
@@ -188,6 +202,7 @@ class Recorder:
     def _reload(self, stamp: object) -> None:
         self._stamp = stamp
         self._near.clear()
+        self._ignorable.clear()
         before = self._settings
         try:
             with open(self._find(), "rb") as file:
@@ -282,11 +297,16 @@ class Recorder:
         ignore = self._settings.ignore
         if not ignore:
             return False
-        path, query = addresses.split_target(url)
-        if callee is None:
-            callee = addresses.callee_of(url, self._settings.services) or addresses.authority(url)
-        call = call_text(caller, callee, method, path)
-        found = any(item.matches(call, query) for item in ignore)
+        key = (caller, callee, method, url)
+        found = self._ignorable.get(key)
+        if found is None:
+            path, query = addresses.split_target(url)
+            if callee is None:
+                callee = addresses.callee_of(url, self._settings.services) or addresses.authority(url)
+            call = call_text(caller, callee, method, path)
+            found = any(item.matches(call, query) for item in ignore)
+            if len(self._ignorable) < 1000:  # what is ignored is most often asked for again and again
+                self._ignorable[key] = found
         if found:
             self.ignored += 1
             self._say_counts()

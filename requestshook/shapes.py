@@ -15,27 +15,24 @@ from urllib.parse import unquote
 
 PSEUDONYM = re.compile(r"‹[a-z]{1,16}:[0-9a-f]{16}›")
 
-# (the least that it holds, how far it goes, what it is then, kind)
-_SHAPES = tuple(
-    (needle, re.compile(run, re.ASCII), re.compile(whole, re.ASCII), kind)
-    for needle, run, whole, kind in (
-        ("eyJ", r"[\w-]+(?:\.[\w-]*)*", r"(?=.{20})eyJ[\w-]*\.[\w-]*\.[\w.-]*", "token"),
-        ("gAAAA", r"[\w-]+(?:=|%3D)*", r"gAAAA[\w-]{35,}(?:=|%3D)*", "token"),
-        ("AKIA", r"[A-Za-z0-9]+", r"AKIA[A-Z0-9]{16}", "key"),
-        ("ASIA", r"[A-Za-z0-9]+", r"ASIA[A-Z0-9]{16}", "key"),
-        ("AIza", r"[\w-]+", r"AIza[\w-]{35,}", "key"),
-        ("GOCSPX-", r"[\w-]+", r"GOCSPX-[\w-]{20,}", "secret"),
-        ("ghp_", r"\w+", r"ghp_\w{30,}", "token"),
-        ("gho_", r"\w+", r"gho_\w{30,}", "token"),
-        ("ghu_", r"\w+", r"ghu_\w{30,}", "token"),
-        ("ghs_", r"\w+", r"ghs_\w{30,}", "token"),
-        ("ghr_", r"\w+", r"ghr_\w{30,}", "token"),
-        ("github_pat_", r"\w+", r"github_pat_\w{22,}", "token"),
-        ("glpat-", r"[\w-]+", r"glpat-[\w-]{20,}", "token"),
-        ("xox", r"[\w-]+", r"xox[a-z](?:\.[a-z]+)?-[\w-]{10,}", "token"),
-        ("k_live_", r"\w+", r"k_live_\w{16,}", "key"),
-    )
-)
+# the least that it holds: how far it goes, what it is then, kind
+_SHAPES = {
+    "eyJ": (r"[\w-]+(?:\.[\w-]*)*", r"(?=.{20})eyJ[\w-]*\.[\w-]*\.[\w.-]*", "token"),
+    "gAAAA": (r"[\w-]+(?:=|%3D)*", r"gAAAA[\w-]{35,}(?:=|%3D)*", "token"),
+    "AKIA": (r"[A-Za-z0-9]+", r"AKIA[A-Z0-9]{16}", "key"),
+    "ASIA": (r"[A-Za-z0-9]+", r"ASIA[A-Z0-9]{16}", "key"),
+    "AIza": (r"[\w-]+", r"AIza[\w-]{35,}", "key"),
+    "GOCSPX-": (r"[\w-]+", r"GOCSPX-[\w-]{20,}", "secret"),
+    "ghp_": (r"\w+", r"ghp_\w{30,}", "token"),
+    "gho_": (r"\w+", r"gho_\w{30,}", "token"),
+    "ghu_": (r"\w+", r"ghu_\w{30,}", "token"),
+    "ghs_": (r"\w+", r"ghs_\w{30,}", "token"),
+    "ghr_": (r"\w+", r"ghr_\w{30,}", "token"),
+    "github_pat_": (r"\w+", r"github_pat_\w{22,}", "token"),
+    "glpat-": (r"[\w-]+", r"glpat-[\w-]{20,}", "token"),
+    "xox": (r"[\w-]+", r"xox[a-z](?:\.[a-z]+)?-[\w-]{10,}", "token"),
+    "k_live_": (r"\w+", r"k_live_\w{16,}", "key"),
+}
 _BEGIN = "-----BEGIN"
 _PRIVATE_KEY = re.compile(r"-----BEGIN(?:[ +]|%20)[A-Z0-9 +%]{0,40}PRIVATE(?:[ +]|%20)KEY")
 _PRIVATE_KEY_RUN = re.compile(r"[A-Za-z0-9+/=\s\\:,.%-]*")
@@ -125,8 +122,8 @@ class Shapes:
     def __init__(self, pseudonym: Callable[[str, str], str]) -> None:
         self._pseudonym = pseudonym
         # quotes are kept, and so the words of JSON stay apart: fewer seem to be there
-        self._strainer = Strainer([shape[0] for shape in _SHAPES] + [_BEGIN], 'AIJGCKSBENzghlpxk_"', fold=False)
-        self._shapes = {shape[0]: shape for shape in _SHAPES}
+        self._strainer = Strainer([*_SHAPES, _BEGIN], 'AIJGCKSBENzghlpxk_"', fold=False)
+        self._shapes: dict[str, tuple[re.Pattern[str], re.Pattern[str], str]] = {}
 
     def find(self, text: str, octets: bytes, cut: bool, found: list[Edit]) -> None:
         """Add to `found` what is to be replaced. `octets`: the text in UTF-8; `cut`: it was cut off at its end."""
@@ -139,7 +136,7 @@ class Shapes:
         if needle is _BEGIN:
             self._private_keys(text, found)
             return
-        _, run, whole, kind = self._shapes[needle]
+        run, whole, kind = self._shapes.get(needle) or self._compiled(needle)
         at = text.find(needle)
         while at >= 0:
             match = run.match(text, at)
@@ -148,6 +145,12 @@ class Shapes:
             if whole.fullmatch(text, at, end) or (cut and end == len(text)):
                 found.append(Edit(at, at + len(value), self._pseudonym(kind, unquote(value))))
             at = text.find(needle, end)
+
+    def _compiled(self, needle: str) -> tuple[re.Pattern[str], re.Pattern[str], str]:
+        """The expressions of a shape, compiled when it is first met: most processes never do."""
+        run, whole, kind = _SHAPES[needle]
+        self._shapes[needle] = re.compile(run, re.ASCII), re.compile(whole, re.ASCII), kind
+        return self._shapes[needle]
 
     def _private_keys(self, text: str, found: list[Edit]) -> None:
         at = text.find(_BEGIN)

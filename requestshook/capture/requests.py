@@ -207,19 +207,26 @@ def _tagged(recorder: recording.Recorder, request: Any, stream: bool) -> Exchang
     id, caller = tags.new_id(), recorder.name()
     known = recorder.is_known(url)
     tag = known or recorder.may_tag(url)
-    for name, value, goes in (
-        (tags.REQUEST_ID, id, tag),
-        (tags.REQUEST_FROM, caller, tag),
-        (tags.PARENT_ID, parent, known),
-        (tags.TRACE_ID, trace, known),
-    ):
-        if goes and value is not None:
-            request.headers[name] = value
-        else:
-            request.headers.pop(name, None)
+    _tag(
+        request.headers,
+        id if tag else None,
+        caller if tag else None,
+        parent if known else None,
+        trace if known else None,
+    )
     if recorder.is_ignored(caller, None, request.method, url):
         return None
     return Exchange(recorder, id, trace, parent, caller, url, waits=not stream)
+
+
+def _tag(headers: Any, *values: str | None) -> None:
+    """Put the tags onto a request's headers, and take off what a redirect has copied."""
+    lower = getattr(headers, "_store", None)  # as requests keeps them: to ask for one that is not there is slow
+    for name, value in zip(tags.ALL, values):
+        if value is not None:
+            headers[name] = value
+        elif lower is None or name.lower() in lower:
+            headers.pop(name, None)
 
 
 def _urlopen(original: Callable[..., Any], pool: Any, *arguments: Any, **keywords: Any) -> Any:
