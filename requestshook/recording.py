@@ -163,6 +163,8 @@ class Recorder:
         self._ignorable: dict[tuple[str, str | None, str, str], bool] = {}
         self._why: str | None = None
         self._counts_said = 0.0
+        self._counts_due = 1
+        self._dropped_said = 0
         self._host = spool.hostname()
 
     def __getattr__(self, name: str) -> Any:
@@ -323,6 +325,8 @@ class Recorder:
         """Redact the event and append it to the spool. `headers` are those of the message whose body it ends."""
         try:
             self._write(events.to_line(self._settings.redactor.event(event, headers)))
+            if self.dropped != self._dropped_said:  # a full disk has room again: what it took is told
+                self._say_counts(at_once=True)
         except spool.Full:
             self.dropped += 1
             self.fault(f"this process has written its {self._settings.maximum} bytes (capture: max); no more is kept")
@@ -369,14 +373,16 @@ class Recorder:
         self.untied += 1
         self._say_counts()
 
-    def _say_counts(self) -> None:
-        now = time.time()
-        if now - self._counts_said < _SAY_COUNTS_EVERY:
+    def _say_counts(self, *, at_once: bool = False) -> None:
+        """A line for each of the first, then for each eighth more: the newest is never far from how many there are."""
+        now, counts = time.time(), (self.untied, self.ignored, self.dropped)
+        total = sum(counts)
+        if total < self._counts_due and now - self._counts_said < _SAY_COUNTS_EVERY and not at_once:
             return
-        self._counts_said = now
+        self._counts_said, self._counts_due = now, total + total // 8 + 1
         with _swallowed(self):
-            counts = (self.untied, self.ignored, self.dropped)
             self._write(events.to_line(events.Count(now, self._host, os.getpid(), *counts, self._why)), beyond=True)
+            self._dropped_said = counts[2]
 
     def fault(self, what: str) -> None:
         """Say a fault of ours on standard error, once for each kind of it."""

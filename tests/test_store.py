@@ -217,6 +217,31 @@ def test_the_newest_count_of_each_process_tells_all(store: Store) -> None:
     assert sorted((count.pid, count.untied) for count in store.counts()) == [(7, 5), (8, 2)]
 
 
+def test_what_was_lost_while_it_was_recorded_belongs_to_a_recording(store: Store) -> None:
+    """Of a service that runs on, only what it lost meanwhile is told; what another command's process lost is not."""
+    owners = ((7, None), (8, TWO), (9, None), (10, ONE))
+    keep(
+        store, *(Process(0.5, "n", pid, trace, "p", (), "store") for pid, trace in owners),
+        *recording(ONE, "one", 2.0, ended=5.0),
+        Count(1.0, "n", 7, 0, 0, 4, "disk full"), Count(3.0, "n", 7, 0, 0, 5, "disk full"),
+        Count(4.0, "n", 7, 0, 0, 6, "disk full"), Count(6.0, "n", 7, 0, 0, 9, "disk full"),
+        Count(3.0, "n", 8, 0, 0, 3, "disk full"),
+        Count(1.0, "n", 9, 0, 0, 4, "disk full"), Count(3.0, "n", 9, 7, 0, 4, "disk full"),
+        Count(3.0, "n", 10, 0, 0, 1, "max"),
+    )  # fmt: skip
+    lost = [event for _, event in store.events(ONE) if isinstance(event, Count)]
+    assert [(count.pid, count.dropped, count.why) for count in lost] == [(7, 2, "disk full"), (10, 1, "max")]
+
+
+def test_a_number_that_is_used_again_begins_to_count_anew(store: Store) -> None:
+    """A process of the same number lost more before: it was another one."""
+    keep(
+        store, *recording(ONE, "one", 2.0, ended=5.0),
+        Count(1.0, "n", 7, 0, 0, 4, "disk full"), Count(3.0, "n", 7, 0, 0, 1, "max"),
+    )  # fmt: skip
+    assert [event.dropped for _, event in store.events(ONE) if isinstance(event, Count)] == [1]
+
+
 def test_unread_lines_are_kept(store: Store) -> None:
     """A line that cannot be read is there with file, number, reason and octets, once."""
     item = Unread("a.jsonl", 3, "not JSON", b"\xff{")
@@ -281,7 +306,9 @@ def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
         connection.execute("INSERT INTO migrations VALUES (99, 0)")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(StoreError, match=r"store\.db: it is of version 99, this requestshook reads up to 1: upgrade it$"):
+    with pytest.raises(
+        StoreError, match=r"store\.db: it is of version 99, this requestshook reads up to 1: upgrade it$"
+    ):
         open_store(path)
     assert path.read_bytes() == before
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from trace_support import System
 
+from requestshook.config import load
 from requestshook.events import Recording, to_line
 from requestshook.store import open_store
 
@@ -37,5 +38,6 @@ def test_the_program_in_the_document_runs(
     (tmp_path / ".requestshook" / "spool" / "a.jsonl").write_bytes(b"".join(map(to_line, events)))
     monkeypatch.chdir(tmp_path)
     (program,) = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert f'"{Path(load().store).relative_to(tmp_path)}"' in program
     exec(compile(program, "store.md", "exec"), {})
     assert capsys.readouterr().out == "1 openstack keystone GET /identity/ 200\n"

@@ -194,11 +194,14 @@ class BaseStore(ABC):
     def events(self, trace: str) -> Iterator[tuple[int, Event]]:
         """The recording's events, each with the number by which its body can be asked for.
 
-        Those of one file come in the order of the file, after the lines of the processes that took part. Of a body's
-        content only its emptied kind is given (`""` or `b""`): where there is none it is None.
+        Those of one file come in the order of the file, after the lines of the processes that took part and what
+        was lost meanwhile. Of a body's content only its emptied kind is given (`""` or `b""`): where there is none it
+        is None.
         """
         for process in self.processes(trace):
             yield 0, process
+        for count in self.lost(trace):
+            yield 0, count
         for id, octets in self._read(trace):
             event = from_line(octets)
             if not isinstance(event, Process):
@@ -260,9 +263,39 @@ class BaseStore(ABC):
                 newest[event.host, event.pid] = event
         return list(newest.values())
 
+    def lost(self, trace: str) -> list[Count]:
+        """How many lines each process could not write while the recording went on, where there are any.
+
+        A line that was not written cannot say where it belongs. What another recording's command lost is left out.
+        """
+        ((first, last),) = self.rows(
+            "SELECT MIN(at), MAX(at) FROM lines WHERE trace = ? AND event <> 'process'", (trace,)
+        )
+        if first is None:
+            return []
+        strangers = {(p.host, p.pid) for p in self.writers() if p.trace not in (None, trace)}
+        before: dict[tuple[str, int], int] = {}
+        meanwhile: dict[tuple[str, int], Count] = {}
+        for (octets,) in self.rows("SELECT line FROM lines WHERE event = 'count' AND at <= ? ORDER BY at, id", (last,)):
+            event = from_line(octets)
+            if not isinstance(event, Count) or (event.host, event.pid) in strangers:
+                continue
+            if event.at < first:
+                before[event.host, event.pid] = event.dropped
+            else:
+                meanwhile[event.host, event.pid] = event
+        found = [(before.get(process, 0), count) for process, count in sorted(meanwhile.items())]
+        counts = [count._replace(dropped=_more(earlier, count.dropped)) for earlier, count in found]
+        return [count for count in counts if count.dropped]
+
     def unread(self) -> list[Unread]:
         """The lines that could not be read, the oldest first."""
         return [Unread(*row) for row in self.rows("SELECT file, number, reason, line FROM unread ORDER BY id")]
+
+
+def _more(earlier: int, now: int) -> int:
+    """How much a total grew; one that is less than before is another process's, of the same number."""
+    return now - earlier if now >= earlier else now
 
 
 def without_content(event: Event) -> Event:

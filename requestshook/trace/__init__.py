@@ -85,7 +85,11 @@ def _given_up(calls: Iterable[Call]) -> list[str]:
 
 def _lost(paired: Paired) -> list[str]:
     return [
-        f"Process {count.pid} on {count.host} could not write {count.dropped} lines ({count.why or 'reason unknown'})."
-        for count in paired.counts
-        if count.dropped
+        f"Process {found.pid} on {found.host} could not write {_lines(found.dropped)} ({found.why or 'reason unknown'})."
+        for found in paired.counts
+        if found.dropped
     ]
+
+
+def _lines(count: int) -> str:
+    return "1 line" if count == 1 else f"{count} lines"
