@@ -85,9 +85,9 @@ def _given_up(calls: Iterable[Call]) -> list[str]:
 
 def _lost(paired: Paired) -> list[str]:
     return [
-        f"Process {found.pid} on {found.host} could not write {_lines(found.dropped)} ({found.why or 'reason unknown'})."
-        for found in paired.counts
-        if found.dropped
+        f"Process {count.pid} on {count.host} could not write {_lines(count.dropped)} ({count.why or 'reason: ?'})."
+        for count in paired.counts
+        if count.dropped
     ]
 
 
