@@ -45,13 +45,13 @@ def prepare(folder: Path) -> Path:
     if not (place / "ready").exists():
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
-        _pip(sys.executable, "download", "--no-binary", ":all:", "--no-deps", "-d", os.fspath(place),
+        install(sys.executable, "download", "--no-binary", ":all:", "--no-deps", "-d", os.fspath(place),
              f"requests=={version('requests')}")  # fmt: skip
         venv.create(place / ".venv", with_pip=True)
         archive = next(place.glob("requests-*.tar.gz"))
         with tarfile.open(archive) as file:
             file.extractall(place, filter="data")
-        _pip(python(place), "install", f"{archive}[socks]", f"urllib3=={version('urllib3')}", *REQUIREMENTS)
+        install(python(place), "install", f"{archive}[socks]", f"urllib3=={version('urllib3')}", *REQUIREMENTS)
         (place / wanted).rename(place / "suite")
         (place / "ready").touch()
     return place
@@ -62,7 +62,8 @@ def python(place: Path) -> str:
     return os.fspath(place / ".venv" / "bin" / "python")
 
 
-def _pip(interpreter: str, *arguments: str) -> None:
+def install(interpreter: str, *arguments: str) -> None:
+    """Run pip with this interpreter; raises Unreachable where it fails."""
     done = subprocess.run(
         [interpreter, "-m", "pip", "--disable-pip-version-check", *arguments], capture_output=True, text=True
     )

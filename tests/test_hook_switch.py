@@ -55,7 +55,7 @@ def originals() -> tuple[Any, ...]:
         HTTPAdapter.send,
         requests.Session.send,
         urllib3.connectionpool.HTTPConnectionPool.urlopen,
-        urllib3.connection.body_to_chunks,
+        getattr(urllib3.connection, "body_to_chunks", None),
     )
 
 
@@ -263,7 +263,7 @@ def test_started_without_a_recording(server: RawServer, tmp_path: Path) -> None:
     assert all(b"requestshook" not in request.lower() for request in server.requests)
     own = Spooled(tmp_path / "r")
     assert {type(event) for event in own.events()} == {events.Process, events.Count}
-    (counted,) = own.of(events.Count)
+    counted = own.of(events.Count)[-1]
     assert isinstance(counted, events.Count)
     assert counted.untied >= 1
     assert counted.dropped == 0

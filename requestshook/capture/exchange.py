@@ -104,6 +104,8 @@ class Exchange:
     def _body_in_memory(self, body: Any) -> Body | None:
         if body is None:
             return _EMPTY
+        if isinstance(body, Body):  # a stream that we cannot see
+            return body
         if isinstance(body, str):
             body = body.encode("utf-8", "surrogatepass")
         if not isinstance(body, (bytes, bytearray, memoryview)):

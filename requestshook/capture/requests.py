@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 from requestshook import addresses, recording, tags
 from requestshook.capture.exchange import Exchange, describe_end, sent_headers
 from requestshook.capture.teed import see_body
-from requestshook.events import Attempt
+from requestshook.events import Attempt, Body, Headers
 
 _current: ContextVar[Exchange | None] = ContextVar("requestshook_exchange", default=None)
 _in_hooked_session: ContextVar[bool] = ContextVar("requestshook_hooked", default=False)
@@ -255,7 +255,21 @@ def _sending(exchange: Exchange, pool: Any, given: dict[str, Any]) -> None:
         return
     version = getattr(getattr(pool, "ConnectionCls", None), "_http_vsn_str", "HTTP/1.1")
     headers = sent_headers(given.get("headers") or {}, addresses.host_header(exchange.url))
-    exchange.sending(given["method"], version, headers, given.get("body"))
+    exchange.sending(given["method"], version, headers, _visible(given.get("body"), headers))
+
+
+def _visible(body: Any, headers: Headers) -> Any:
+    """The body; under urllib3 1.26, which has no place to see a stream pass, what the headers say of that."""
+    if body is None or isinstance(body, (str, bytes, bytearray, memoryview)) or _shows_streams():
+        return body
+    lengths = [value for name, value in headers if name.lower() == "content-length"]
+    return Body(
+        None, int(lengths[0]) if lengths and lengths[0].isdecimal() else 0, why="a stream, not seen under urllib3 1.26"
+    )
+
+
+def _shows_streams() -> bool:
+    return hasattr(sys.modules.get("urllib3.connection"), "body_to_chunks")
 
 
 def _error_of(error: BaseException | None) -> str | None:

@@ -8,13 +8,12 @@ carries the original's name, and each of its methods does what the original does
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from requestshook.capture.exchange import Exchange, describe_end
 from requestshook.events import CLOSED, COMPLETE, Body, Headers
 
-_SEEN = ("_raw_read", "_handle_chunk", "_update_chunk_length", "read_chunked", "close")
 _VERSIONS = {9: "HTTP/0.9", 10: "HTTP/1.0", 11: "HTTP/1.1", 20: "HTTP/2"}
 
 
@@ -45,27 +44,27 @@ _subclasses: dict[type, type | None] = {}
 
 
 def _teed(original: type) -> type | None:
-    """The subclass that sees; None for a class that does not read as urllib3 2 does."""
+    """The subclass that sees; None for a class that does not read as urllib3's do."""
     if original not in _subclasses:
         _subclasses[original] = _subclass(original)
     return _subclasses[original]
 
 
 def _subclass(original: Any) -> type | None:
-    if not all(callable(getattr(original, name, None)) for name in _SEEN):
+    reads = next((found for found in _READS if _has(original, found)), None)
+    if reads is None or not _has(original, _SEEN):
         return None
     namespace = {
         "__module__": original.__module__,
         "__qualname__": original.__qualname__,
         "__doc__": original.__doc__,
-        "_raw_read": _raw_read(original),
-        "_handle_chunk": _handle_chunk(original),
-        "_update_chunk_length": _update_chunk_length(original),
-        "read_chunked": _read_chunked(original),
-        "close": _close(original),
-        "__del__": _del(original),
+        **{name: around(original) for name, around in {**reads, **_SEEN}.items()},
     }
     return type(original.__name__, (original,), namespace)
+
+
+def _has(original: Any, names: Iterable[str]) -> bool:
+    return all(callable(getattr(original, name, None)) for name in names)
 
 
 def _raw_read(original: Any) -> Any:
@@ -99,6 +98,42 @@ def _raw_read(original: Any) -> Any:
         return data
 
     return _raw_read
+
+
+def _fp_read(original: Any) -> Any:
+    """For urllib3 1.26, whose `read` also undoes the coding."""
+    read = original._fp_read
+
+    @functools.wraps(read)
+    def _fp_read(self: Any, amt: int | None) -> Any:
+        try:
+            data = read(self, amt)
+        except Exception as error:
+            self._requestshook.received(_partial(error))
+            raise
+        self._requestshook.received(data)
+        return data
+
+    return _fp_read
+
+
+def _read(original: Any) -> Any:
+    """For urllib3 1.26, as `_fp_read`."""
+    read = original.read
+
+    @functools.wraps(read)
+    def _read(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        try:
+            data = read(self, *arguments, **keywords)
+        except BaseException as error:  # at its end, it can only be the coding
+            self._requestshook.ended(COMPLETE if self.length_remaining == 0 else describe_end(error))
+            raise
+        if self.length_remaining == 0 or _is_closed(self):
+            left = self.length_remaining  # it is not told to the program
+            self._requestshook.ended(f"error: {left} octets did not come" if left else COMPLETE)
+        return data
+
+    return _read
 
 
 def _handle_chunk(original: Any) -> Any:
@@ -186,3 +221,15 @@ def _del(original: Any) -> Any:
 def _is_closed(response: Any) -> bool:
     inner = getattr(response, "_original_response", None)
     return inner is not None and inner.isclosed()
+
+
+_READS: tuple[dict[str, Callable[[Any], Any]], ...] = ({"_raw_read": _raw_read}, {"_fp_read": _fp_read, "read": _read})
+"""The methods that read a body which is not chunked: of urllib3 2, of urllib3 1.26."""
+
+_SEEN: dict[str, Callable[[Any], Any]] = {
+    "_handle_chunk": _handle_chunk,
+    "_update_chunk_length": _update_chunk_length,
+    "read_chunked": _read_chunked,
+    "close": _close,
+    "__del__": _del,
+}
