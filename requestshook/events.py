@@ -196,19 +196,20 @@ def _text_or_null(value: str | None) -> str:
     return "null" if value is None else _quote(value)
 
 
-def _body_text(body: Body | None) -> str:
+def _body_parts(body: Body | None) -> tuple[str, str, str]:
+    """A body's pieces, its content alone: it is long, and each text that holds it is one more copy."""
     if body is None:
-        return "null"
+        return "null", "", ""
     content, size, cut, encoding, why = body
+    head = kept = ""
     if isinstance(content, str):
-        kept = f'"text":{_quote(content)},'
+        head, kept = '"text":', _quote(content)
     elif content is not None:
-        kept = f'"base64":"{binascii.b2a_base64(content, newline=False).decode("ascii")}",'
-    else:
-        kept = ""
+        head, kept = '"base64":', f'"{binascii.b2a_base64(content, newline=False).decode("ascii")}"'
     coded = "" if encoding is None else f',"encoding":{_quote(encoding)}'
     reason = "" if why is None else f',"why":{_quote(why)}'
-    return f'{{{kept}"size":{_number(size)},"cut":{"true" if cut else "false"}{coded}{reason}}}'
+    comma = "," if head else ""
+    return f"{{{head}", kept, f'{comma}"size":{_number(size)},"cut":{"true" if cut else "false"}{coded}{reason}}}'
 
 
 def _begin(kind: str, at: float, origin: Origin) -> str:
@@ -221,11 +222,12 @@ def _begin(kind: str, at: float, origin: Origin) -> str:
 
 def _request_text(event: Request) -> str:
     at, origin, parent, caller, callee, method, url, http, headers, body = event
-    return (
+    head = (
         f'{_begin("request", at, origin)}"parent":{_text_or_null(parent)},"from":{_quote(caller)},'
         f'"to":{_text_or_null(callee)},"method":{_quote(method)},"url":{_quote(url)},"http":{_quote(http)},'
-        f'"headers":[{_headers_text(headers)}],"body":{_body_text(body)}}}\n'
+        f'"headers":[{_headers_text(headers)}],"body":'
     )
+    return "".join((head, *_body_parts(body), "}\n"))
 
 
 def _headers_text(headers: Headers) -> str:
@@ -239,15 +241,17 @@ def _attempts_text(attempts: tuple[Attempt, ...]) -> str:
 
 def _response_text(event: Response) -> str:
     at, origin, status, reason, http, headers, attempts, body = event
-    return (
+    head = (
         f'{_begin("response", at, origin)}"status":{_number(status)},"reason":{_quote(reason)},"http":{_quote(http)},'
-        f'"headers":[{_headers_text(headers)}]{_attempts_text(attempts)},"body":{_body_text(body)}}}\n'
+        f'"headers":[{_headers_text(headers)}]{_attempts_text(attempts)},"body":'
     )
+    return "".join((head, *_body_parts(body), "}\n"))
 
 
 def _body_end_text(event: BodyEnd) -> str:
     at, origin, of, body, end = event
-    return f'{_begin("body", at, origin)}"of":{_quote(of)},"body":{_body_text(body)},"end":{_quote(end)}}}\n'
+    head = f'{_begin("body", at, origin)}"of":{_quote(of)},"body":'
+    return "".join((head, *_body_parts(body), f',"end":{_quote(end)}}}\n'))
 
 
 def _failure_text(event: Failure) -> str:
