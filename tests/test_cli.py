@@ -113,7 +113,7 @@ WRONG = [
     (["rm"], "TRACE"),
     (["env", "windows"], "systemd"),
     (["render", "--format", "pdf"], "mkdocs"),
-    (["render", "--templates", "/nonexistent"], "/nonexistent"),
+    (["render", "--templates", "no-such-folder"], "no-such-folder"),
 ]
 
 

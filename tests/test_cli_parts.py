@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from cli_support import environment
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from requestshook.cli import curl, figures, flow, guessing, opening, running, terminal, writing
@@ -201,6 +201,7 @@ HOSTILE = st.text(
 
 @settings(max_examples=60, deadline=None)
 @given(value=HOSTILE, body=HOSTILE, path=HOSTILE)
+@example(value="\u202e", body="a\u2066b", path="\u2028")
 def test_curl_is_data_to_a_shell(value: str, body: str, path: str, fake_curl: Path) -> None:
     """Whatever was captured arrives in curl's arguments as it was, and nothing of it is run."""
     url = f"http://host:1/{path}"

@@ -380,7 +380,7 @@ def test_ctrl_c_interrupts_the_command(programs: Programs) -> None:
         _wait_for_raw(terminal)
         terminal.type("\x03")
         assert terminal.ended() == 130
-    program = "import signal, sys\nprint('up')\ntry: signal.pause()\nexcept KeyboardInterrupt: sys.exit(6)"
+    program = "import signal, sys\ntry: print('up'); signal.pause()\nexcept KeyboardInterrupt: sys.exit(6)"
     with on_terminal(programs, *code(program)) as terminal:
         terminal.expect("up")
         terminal.type("\x03")

@@ -264,7 +264,8 @@ def test_old_pythons_start_silently(programs: Programs) -> None:
     for python in _old_pythons():
         bare = programs.run("-c", old, python=python, environ=clean_environ())
         if bare.stdout == "True\n" and not bare.stderr:  # else it does not run here at all
-            done = programs.run("-c", old, python=python)
+            environ = {**programs.environ(), "PYTHONDONTWRITEBYTECODE": "1"}  # an old one would write beside the source
+            done = programs.run("-c", old, python=python, environ=environ)
             assert (python, done.returncode, done.stdout, done.stderr) == (python, 0, "True\n", "")
 
 

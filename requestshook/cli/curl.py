@@ -15,7 +15,11 @@ from requestshook.events import Body, Request
 
 _PSEUDONYM = re.compile(r"‹([\w-]+):([0-9a-f]{16})›")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-_PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f'\ud800-\udfff]*")
+_STEERING = (
+    r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff"  # what a terminal obeys
+)
+_PLAIN = re.compile(f"[^'{_STEERING}]*")
+_STEERS = re.compile(f"[{_STEERING}]")
 _BARE = re.compile(r"[\w./:][\w.:/@%+=,-]*", re.ASCII)
 _BY_CURL = {"content-length", "transfer-encoding", "connection", "expect"}  # curl sends its own
 _ALIAS = "redacted"
@@ -139,8 +143,7 @@ def _escaped(character: str) -> str:
         return "\\" + character
     if character == "\n":
         return "\\n"
-    code = ord(character)
-    if code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000:
+    if _STEERS.match(character):
         octets = character.encode("utf-8", "surrogatepass")
         return "".join(f"\\x{octet:02x}" for octet in octets)
     return character
