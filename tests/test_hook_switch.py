@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 import threading
@@ -386,3 +387,46 @@ def test_recorder_is_shared(spooled: Spooled) -> None:
     """The hook writes through the process's recorder."""
     requestshook.install("program")
     assert recording.recorder.name() == "program"
+
+
+def test_restored_when_others_have_gone(spooled: Spooled) -> None:
+    """Where another tool wrapped our method and has taken its own off since, the next `uninstall` restores ours too."""
+    original = HTTPAdapter.send
+    for again in (requestshook.install, lambda: None):
+        requestshook.install()
+        ours = HTTPAdapter.send
+
+        @functools.wraps(ours)
+        def theirs(*arguments: Any, **keywords: Any) -> Any:
+            return ours(*arguments, **keywords)  # noqa: B023 - it is called in this turn
+
+        HTTPAdapter.send = theirs  # type: ignore[method-assign] # as other tools do
+        requestshook.uninstall()
+        HTTPAdapter.send = ours  # type: ignore[method-assign] # as they take theirs off
+        again()
+        requestshook.uninstall()
+        assert HTTPAdapter.send is original
+
+
+def test_records_that_come_and_go_in_threads(spooled: Spooled) -> None:
+    """The hook is on inside each block, however many begin and end around it."""
+    before = originals()
+    missing: list[str] = []
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def work() -> None:
+        for _ in range(300):
+            with requestshook.record("flow"):
+                missing.extend(["send"] * (HTTPAdapter.send is before[0]))
+
+    try:
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert missing == []
+    assert originals() == before

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from _thread import RLock  # `threading` is heavy where it is not loaded yet
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -41,6 +42,7 @@ class _Switch:
         self.by_record = 0  # blocks of `record` that switched it on
         self.sessions: WeakValueDictionary[int, Any] = WeakValueDictionary()
         self.patches: list[_Patch] = []
+        self.lock = RLock()  # blocks of `record` begin and end in several threads at once
 
 
 _switch = _Switch()
@@ -52,42 +54,52 @@ def install(service: str | None = None, *, record: str = "always") -> None:
         raise ValueError("record is 'always' or 'when open'")
     recording.recorder.on_purpose = record == "always"
     _name(service)
-    _switch.everywhere = True
-    _patch_imported()
+    with _switch.lock:
+        _switch.everywhere = True
+        _patch_imported()
 
 
 def hook(session: Any, service: str | None = None) -> None:
     """Record the calls of one session: see `requestshook.hook`."""
     recording.recorder.on_purpose = True
     _name(service)
-    _patch_imported()
-    _wrap(sys.modules["requests.sessions"].Session, "send", _session_send)
-    _switch.sessions[id(session)] = session
+    with _switch.lock:
+        _patch_imported()
+        _wrap(sys.modules["requests.sessions"].Session, "send", _session_send)
+        _switch.sessions[id(session)] = session
 
 
 @contextmanager
 def record(name: str) -> Iterator[str]:
     """Record the block's calls: see `requestshook.record`."""
-    _patch_imported()
-    _switch.by_record += 1
+    with _switch.lock:
+        _patch_imported()
+        _switch.by_record += 1
     try:
         with recording.recorder.record(name) as trace:
             yield trace
     finally:
-        _switch.by_record -= 1
-        if not (_switch.everywhere or _switch.by_record or _switch.sessions):
-            uninstall()
+        with _switch.lock:
+            _switch.by_record -= 1
+            if not (_switch.everywhere or _switch.by_record or _switch.sessions):
+                uninstall()
 
 
 def uninstall() -> None:
     """Restore what is still ours, switch off what others have wrapped since."""
     recording.recorder.on_purpose = False
-    _switch.everywhere = False
-    _switch.sessions.clear()
-    for patch in reversed(_switch.patches):
-        if vars(patch.owner).get(patch.name) is patch.ours:
-            setattr(patch.owner, patch.name, patch.original)
-    _switch.patches.clear()
+    with _switch.lock:
+        _switch.everywhere = False
+        _switch.sessions.clear()
+        _switch.patches[:] = [patch for patch in reversed(_switch.patches) if not _restored(patch)][::-1]
+
+
+def _restored(patch: _Patch) -> bool:
+    """Whether the original is back in its place; what others have wrapped stays, until they take theirs off."""
+    if vars(patch.owner).get(patch.name) is not patch.ours:
+        return vars(patch.owner).get(patch.name) is patch.original
+    setattr(patch.owner, patch.name, patch.original)
+    return True
 
 
 def _name(service: str | None) -> None:
@@ -286,6 +298,7 @@ def _body_to_chunks(original: Callable[..., Any], body: Any, *arguments: Any, **
 
 def _forget_after_fork() -> None:
     _current.set(None)
+    _switch.lock = RLock()  # a thread that the child has not may have held it
 
 
 if hasattr(os, "register_at_fork"):
