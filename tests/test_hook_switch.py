@@ -6,6 +6,7 @@ import functools
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from pathlib import Path
@@ -29,6 +30,7 @@ from requests.adapters import HTTPAdapter
 
 import requestshook
 from requestshook import events, recording, tags
+from requestshook.capture import requests as capture
 
 
 @pytest.fixture
@@ -408,25 +410,27 @@ def test_restored_when_others_have_gone(spooled: Spooled) -> None:
         assert HTTPAdapter.send is original
 
 
-def test_records_that_come_and_go_in_threads(spooled: Spooled) -> None:
-    """The hook is on inside each block, however many begin and end around it."""
-    before = originals()
-    missing: list[str] = []
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
+def test_record_begins_while_another_ends(spooled: Spooled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hook is on in a block that begins in the moment in which another thread's, the last so far, takes it off."""
+    original, ending, ended = HTTPAdapter.send, threading.Event(), threading.Event()
 
-    def work() -> None:
-        for _ in range(300):
-            with requestshook.record("flow"):
-                missing.extend(["send"] * (HTTPAdapter.send is before[0]))
+    def slowly() -> None:
+        ending.set()
+        time.sleep(0.2)
+        real()
+        ended.set()
 
-    try:
-        threads = [threading.Thread(target=work) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
-    assert missing == []
-    assert originals() == before
+    def one() -> None:
+        with requestshook.record("first"):
+            pass
+
+    real = capture.uninstall
+    monkeypatch.setattr(capture, "uninstall", slowly)
+    thread = threading.Thread(target=one)
+    thread.start()
+    assert ending.wait(10)
+    with requestshook.record("second"):
+        assert ended.wait(10)
+        assert HTTPAdapter.send is not original
+    thread.join()
+    assert HTTPAdapter.send is original
