@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import tracemalloc
 from dataclasses import replace
@@ -94,6 +95,41 @@ def test_a_step_is_of_the_documented_form() -> None:
 def test_a_body_is_shown_by_its_content(body: Body | str | bytes | None, kind: str, expected: str) -> None:
     """Language, lines and what the title adds follow the content, and say what was not kept."""
     assert body_of(page(one(body, kind=kind), part="steps")) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "end", "expected", "said"),
+    [
+        (
+            '{"a": [1, 2', "closed", '``` json title="200 OK /" linenums="1"\n{\n  "a": [\n    1,\n    2\n```',
+            "The body was closed after 11 B, before its end.",
+        ),
+        (
+            b"\x00", "error: IncompleteRead: 9 more expected",
+            "``` json title=\"200 OK /\" linenums=\"1\"\nb'\\x00'...\n```",
+            "The body broke off after 1 B: IncompleteRead: 9 more expected",
+        ),
+        (
+            b"", "closed", '``` text title="200 OK / · the end of the body was not seen" linenums="1"\n...\n```',
+            "The body was closed after 0 B, before its end.",
+        ),
+        (
+            None, "unseen", '``` text title="200 OK / · the end of the body was not seen" linenums="1"\n...\n```',
+            "the end of the body was not seen",
+        ),
+    ],
+)  # fmt: skip
+def test_a_half_read_body_is_shown_as_far_as_it_goes(
+    body: str | bytes | None, end: str, expected: str, said: str
+) -> None:
+    """What was read stands there, never as if it were all; the step and About say how it ended."""
+    story = Story()
+    call = story.request("a", "b", "GET", "http://h/")
+    story.response(call, 200, "", body=body, end=end)
+    text = html.unescape(page(story))
+    assert body_of(text.partition("## Full log")[0]) == expected
+    assert said in text.partition("### (2)")[2].partition("## Full log")[0]
+    assert f"- (2) {said}" in text.partition("About this recording")[2]
 
 
 @pytest.mark.parametrize(

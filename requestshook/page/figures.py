@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from requestshook.events import COMPLETE, Process
-from requestshook.page import lanes, quantities
+from requestshook.events import Process
+from requestshook.page import content, lanes, quantities
 from requestshook.page.settings import PageSettings, Words
 from requestshook.trace.calls import Trace
 
@@ -36,7 +36,7 @@ def about(trace: Trace, settings: PageSettings, words: Words) -> list[tuple[str,
         (words["services_at"], [f"{name}: {url}" for name, url in settings.services]),
         (words["ignored_calls"], list(settings.ignored)),
         (words["hidden_headers"], list(settings.hide_headers)),
-        (words["half_read"], list(_half_read(trace))),
+        (words["half_read"], list(_half_read(trace, words))),
         (words["remarks"], list(trace.remarks)),
         (words["trace"], [trace.id]),
     ]
@@ -65,8 +65,8 @@ def _process(process: Process, views: dict[tuple[str, int], set[str]], words: Wo
     return f"{text} ({words['key_random']})" if process.key == "random" else text
 
 
-def _half_read(trace: Trace) -> Iterator[str]:
+def _half_read(trace: Trace, words: Words) -> Iterator[str]:
     for call in trace.calls:
         for message, number in ((call.request, call.request_step), (call.response, call.response_step)):
-            if message is not None and message.end != COMPLETE:
-                yield f"({number}) {message.end}"
+            if message is not None and (sentence := content.ending(message, words)):
+                yield f"({number}) {sentence}"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from requestshook import addresses, tags
-from requestshook.events import CLOSED, COMPLETE, Attempt, Body, Headers, Request, Response
-from requestshook.page import content, quantities
+from requestshook.events import COMPLETE, Attempt, Body, Headers, Request, Response
+from requestshook.page import content
 from requestshook.page.escape import visible
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.settings import PageSettings, Words
@@ -158,13 +158,7 @@ class StepWriter:
             earlier = ", ".join(_attempt(attempt) for attempt in call.attempts)
             yield self.words.phrase("attempts_before", count=len(call.attempts) + 1, earlier=earlier)
         if message is not None and message.end not in (COMPLETE, UNSEEN):
-            yield self._half_read(message)
-
-    def _half_read(self, message: Message) -> str:
-        size = quantities.size(message.body.size) if message.body else "?"
-        if message.end == CLOSED:
-            return self.words.phrase("body_closed", size=size)
-        return self.words.phrase("body_broke", size=size, error=message.end.removeprefix("error: "))
+            yield content.ending(message, self.words)
 
     def _changes(self, call: Call) -> Iterator[str]:
         """What the innermost view saw otherwise than the outermost: a proxy's doing."""
