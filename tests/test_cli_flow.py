@@ -320,7 +320,7 @@ def test_start_and_stop(tmp_path: Path) -> None:
 
 
 def test_names_that_are_shared(tmp_path: Path) -> None:
-    """Of recordings with one name the newest is meant, which is said; a start that fits two names is refused."""
+    """Of recordings with one name the newest is meant, which one line says; rm, and a start of two names, take none."""
     for name in ("same", "same", "sand"):
         requestshook(tmp_path, "start", "--name", name)
         requestshook(tmp_path, "stop")
@@ -329,6 +329,13 @@ def test_names_that_are_shared(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["id"] == ids[1]
     assert "2 recordings are called 'same'; taken is the newest" in done.stderr
     assert ids[2][:8] in done.stderr
+    assert done.stderr.count("\n") == 1
+    for text in ("same", "sam"):
+        done = requestshook(tmp_path, "rm", "sand", text)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert ids[1][:8] in done.stderr
+        assert ids[2][:8] in done.stderr
+    assert len(json.loads(requestshook(tmp_path, "traces", "--json").stdout)) == 3
     done = requestshook(tmp_path, "show", "sa")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "same" in done.stderr
