@@ -65,6 +65,7 @@ class Spool:
         if not self._is_owner():
             self.written = 0
         self._owner = (os.getpid(), os.geteuid())
+        _keep_free_memory()
         started = int(time.time() * 1000)
         name = f"{hostname()}-{os.getpid()}-{started}-{os.urandom(4).hex()}.jsonl"
         make_folder(self.folder, self.group)
@@ -94,6 +95,15 @@ class Spool:
         self._torn = count < len(line)
         if self._torn:
             raise OSError(28, "only a part of a line was written", self.path)
+
+
+def _keep_free_memory() -> None:
+    """Have the C library keep 1 MiB of freed memory, or a line with a long body takes and gives back pages each time.
+
+    glibc takes the largest block that it gave back so far as what is usual (mallopt(3), M_MMAP_THRESHOLD); no page of
+    this one is ever touched.
+    """
+    bytearray(512 * 1024)
 
 
 def make_folder(folder: str, group: int | None = None) -> None:
