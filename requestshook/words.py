@@ -55,7 +55,7 @@ WORDS: dict[str, str] = {
     "body_closed": "The body was closed after {size}, before its end.",
     "body_broke": "The body broke off after {size}: {error}",
     "attempts_before": "Attempt {count}; before it: {earlier}.",
-    "parent_inferred": "Belongs to ({step}) by time: no header said so.",
+    "parent_inferred": "Belongs to ({step}), it seems: no header of ours says so.",
     "changed": "From {from} to {to}: {what}.",
     "changed_address": "address {old} became {new}",
     "changed_path": "target {old} became {new}",

@@ -42,7 +42,7 @@ class Call:
 
     id: str
     parent: str | None
-    inferred: bool  # the parent was found by time, not by id
+    inferred: bool  # the parent was found by time or by headers of other tools, not by id
     depth: int
     caller: str
     callee: str
