@@ -128,7 +128,7 @@ class Process(NamedTuple):
     trace: str | None
     program: str
     versions: tuple[tuple[str, str], ...]
-    key: str  # store, or random: its pseudonyms are not those of the other processes
+    key: str  # store, or random: its pseudonyms are not those of the other processes; off: nothing is redacted
     named: bool = False  # code or REQUESTSHOOK_SERVICE gave it its name
 
 

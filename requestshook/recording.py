@@ -216,7 +216,7 @@ class Recorder:
             self.fault(f"capture.json cannot be read ({error!r}); {what}")
         if self._spool is not None:
             self._spool.maximum, self._spool.group = self._settings.maximum, self._settings.group
-            if self._settings.key != before.key:  # pseudonyms change: whoever reads must know which hold from here
+            if _redaction(self._settings) != _redaction(before):  # whoever reads must know what holds from here
                 with _swallowed(self):
                     self._write(self._first_line())
 
@@ -356,7 +356,7 @@ class Recorder:
                 tags.valid_id(os.environ.get("REQUESTSHOOK_TRACE")),
                 program,
                 _versions(),
-                "random" if self._settings.key_is_own else "store",
+                _redaction(self._settings)[0],
                 self.service is not None or bool(os.environ.get("REQUESTSHOOK_SERVICE")),
             )
         )
@@ -407,6 +407,13 @@ def _swallowed(recorder: Recorder) -> Iterator[None]:
     except Exception as error:
         recorder.dropped += 1
         recorder.fault(f"cannot record: {error}")
+
+
+def _redaction(settings: Settings) -> tuple[str, bytes]:
+    """Whose key makes the pseudonyms, and the key; `off` where there are none."""
+    if not settings.redactor.on:
+        return "off", b""
+    return "random" if settings.key_is_own else "store", settings.key
 
 
 def _has_query(patterns: tuple[re.Pattern[str], ...] | None, query: str) -> bool:

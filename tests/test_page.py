@@ -306,7 +306,13 @@ def test_figures_count_and_say_when_redaction_is_off() -> None:
     text = page(image_create())
     assert "**5** calls · **4** services · **2** failures · **138 ms** · recorded 2022-12-22" in text
     assert "**3** values redacted" in text
-    assert "**redaction off**" in page(image_create(), PageSettings(redaction=False))
+    assert "redaction off" not in page(image_create(), PageSettings(redaction=False)), "it was on when it was recorded"
+    story = image_create()
+    process = story.trace().processes[0]._replace(key="off")
+    for processes, settings in (((process,), PageSettings()), ((), PageSettings(redaction=False))):
+        text = "".join(render(story.trace(processes=processes), story.load, settings))
+        assert "**redaction off**" in text
+        assert ("(redaction off)" in html.unescape(text)) == bool(processes)
 
 
 def test_a_label_names_a_fixed_word() -> None:

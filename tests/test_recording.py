@@ -123,6 +123,18 @@ def test_a_process_without_the_key_says_so_until_it_has_it(spooled: Spooled) -> 
     assert [e.key for e in spooled.events() if isinstance(e, events.Process)] == ["random", "store"]
 
 
+def test_a_process_says_that_it_does_not_redact(spooled: Spooled) -> None:
+    """What a page says of redaction was so when the lines were written, whatever the configuration says later."""
+    off = {"on": False, "headers": [], "keys": [], "patterns": []}
+    settings(spooled.folder, redact=off)
+    recorder = spooled.recorder
+    recorder.settings()
+    with recorder.record("x"):
+        settings(spooled.folder)
+        recorder.settings()
+    assert [e.key for e in spooled.events() if isinstance(e, events.Process)] == ["off", "store"]
+
+
 def test_what_may_be_tagged(spooled: Spooled) -> None:
     """Parent and trace go to known hosts only; with `tag: known` the other two as well."""
     settings(spooled.folder, services=[["image", "https://images.example.org:443/v2"]])

@@ -22,7 +22,7 @@ def line(trace: Trace, redacted: int, settings: PageSettings, words: Words) -> l
         (quantities.duration(_ended(trace) - trace.started), ""),
         ("", f"{words['recorded']} {quantities.moment(trace.started)}"),
     ]
-    if not settings.redaction:
+    if _unredacted(trace, settings):
         found.append((words["redaction_off"], ""))
     elif redacted:
         found.append(_count(redacted, "redacted_one", "redacted", words))
@@ -51,6 +51,13 @@ def _ended(trace: Trace) -> float:
     return trace.ended if trace.ended is not None else max((step.at for step in trace.steps), default=trace.started)
 
 
+def _unredacted(trace: Trace, settings: PageSettings) -> bool:
+    """Whether a process wrote without redaction; where none says it, the configuration does."""
+    if not trace.processes:
+        return not settings.redaction
+    return any(process.key == "off" for process in trace.processes)
+
+
 def _captured(trace: Trace, words: Words) -> list[str]:
     views: dict[tuple[str, int], set[str]] = {}
     for view in (view for call in trace.calls for view in call.views):
@@ -62,7 +69,8 @@ def _process(process: Process, views: dict[tuple[str, int], set[str]], words: Wo
     kinds = sorted(views.get((process.host, process.pid), ()))
     versions = ", ".join(f"{name} {version}" for name, version in process.versions)
     text = f"{process.program or '?'}, {process.host}" + (f", {' + '.join(kinds)}" if kinds else "") + f": {versions}"
-    return f"{text} ({words['key_random']})" if process.key == "random" else text
+    said = {"random": words["key_random"], "off": words["redaction_off"]}.get(process.key)
+    return f"{text} ({said})" if said else text
 
 
 def _half_read(trace: Trace, words: Words) -> Iterator[str]:
