@@ -21,6 +21,7 @@ CAPTURE_SIDE = ROOMS[: ROOMS.index("_inject") + 1]
 PARTS = {
     "names": "redact",
     "scan": "redact",
+    "lines": "redact",
     "spelling": "redact",
     "shapes": "redact",
     "bodies": "redact",
