@@ -442,3 +442,12 @@ def _say(text: str) -> None:
 
 
 recorder = Recorder()
+
+
+def _count_anew() -> None:
+    """A forked child counts from nothing: what came before is told by its parent."""
+    recorder.untied = recorder.ignored = recorder.dropped = 0
+    recorder._counts_due, recorder._dropped_said = 1, 0
+
+
+os.register_at_fork(after_in_child=_count_anew)

@@ -56,6 +56,8 @@ class Spool:
             raise Full
         if self.path is None or self._in_file > self._rotate or not self._is_owner():
             self._begin()
+        if not self._in_file:
+            self._append(self._first_line())
         self._append(line)
 
     def _is_owner(self) -> bool:
@@ -72,7 +74,6 @@ class Spool:
         self.path = os.path.join(self.folder, name)
         self._in_file = 0
         self._torn = False
-        self._append(self._first_line())
 
     def _append(self, line: bytes) -> None:
         assert self.path is not None

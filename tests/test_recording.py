@@ -161,6 +161,19 @@ def test_untied_calls_are_counted_not_written_each(spooled: Spooled) -> None:
     assert len(counts) < 60
 
 
+def test_a_child_counts_for_itself(spooled: Spooled) -> None:
+    """What a parent did not record is not told again by the processes that it forks."""
+    for _ in range(3):
+        spooled.recorder.count_untied()
+    child = os.fork()
+    if child == 0:
+        spooled.recorder.count_untied()
+        os._exit(0)
+    os.waitpid(child, 0)
+    newest = {e.pid: e.untied for e in spooled.events() if isinstance(e, events.Count)}
+    assert newest == {os.getpid(): 3, child: 1}
+
+
 def test_a_folder_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
     """A fault of ours is counted and said once, and nothing is raised."""
     (tmp_path / "file").touch()
