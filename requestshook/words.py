@@ -54,6 +54,7 @@ WORDS: dict[str, str] = {
     "body_coded": "{size} sent with {coding}",
     "body_closed": "The body was closed after {size}, before its end.",
     "body_broke": "The body broke off after {size}: {error}",
+    "unanswered": "Neither a response nor a failure was seen.",
     "attempts_before": "Attempt {count}; before it: {earlier}.",
     "parent_inferred": "Belongs to ({step}), it seems: no header of ours says so.",
     "changed": "From {from} to {to}: {what}.",

@@ -189,6 +189,16 @@ def test_a_failure_is_a_step() -> None:
     assert "ReadTimeout: HTTPConnectionPool(host='182.161.114.101', port=8080): Read timed out.\n" in text
 
 
+def test_a_request_without_an_end_says_so() -> None:
+    """Where neither a response nor a failure was seen, the request's step says it: none is made up."""
+    story = Story()
+    story.request("a", "b", "GET", "http://h/")
+    text = page(story)
+    assert "### (2)" not in text
+    assert "Neither a response nor a failure was seen." in text.partition("### (1)")[2].partition("## Full log")[0]
+    assert "Neither" not in page(one())
+
+
 def test_without_anchors_there_are_neither_anchors_nor_labels() -> None:
     """`anchors: off` leaves headings bare and rows without links."""
     text = page(image_create(), PageSettings(anchors=False))

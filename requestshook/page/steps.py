@@ -154,6 +154,8 @@ class StepWriter:
             if call.inferred and call.parent in self.numbers:
                 yield self.words.phrase("parent_inferred", step=self.numbers[call.parent])
             yield from self._changes(call)
+            if call.answered is None:
+                yield self.words["unanswered"]
         elif call.attempts:
             earlier = ", ".join(_attempt(attempt) for attempt in call.attempts)
             yield self.words.phrase("attempts_before", count=len(call.attempts) + 1, earlier=earlier)
