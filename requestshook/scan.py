@@ -51,6 +51,7 @@ _TAG = re.compile(r"<[^<>]{0,600}")
 _VALUE_ATTRIBUTE = re.compile(r"""\s(?:value|content)\s*=\s*(["'])([^"'<>]*)\1""", re.IGNORECASE)
 _MARKUP = re.compile(r"""\ufeff?\s*[<{\["]""")  # what has elements, even where it was cut
 _NEAR = 300  # characters
+_NEAR_END = 16384
 _QUERY = re.compile(r"""\?[^\s"'<>]*""")
 _ASSIGNMENT = re.compile(r"(?:\]|%5d)?(?:(\s*[:=]\s*)|%3d)")
 _BARE = re.compile(r"""[^&\s"'<>\\]*""")
@@ -305,7 +306,11 @@ class Scanner:
     def _element(self, text: str, at: int, kind: str, found: list[Edit]) -> int:
         """Replace the text of the XML element whose name ends at `at`, up to its end or the first element in it."""
         tag = _TAG_END.match(text, at)
-        if tag is None or text[tag.end() - 2] == "/" or not (_MARKUP.match(text) or text.find("</", at) >= 0):
+        if (
+            tag is None
+            or text[tag.end() - 2] == "/"
+            or not (_MARKUP.match(text) or text.find("</", at, at + _NEAR_END) >= 0)
+        ):
             return at
         at = tag.end()
         limit = string_end(text, at, 0, '"')[0] if _JSON_BEGIN.match(text) else len(text)
