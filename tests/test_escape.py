@@ -89,3 +89,10 @@ def test_a_template_prints_nothing_unescaped() -> None:
     assert escape.finish("<b>") == "&#60;b&#62;"
     assert escape.finish(12) == "12"
     assert escape.finish(escape.Markdown("<b>")) == "<b>"
+
+
+@given(st.text())
+def test_a_link_stays_between_its_parentheses(text: str) -> None:
+    """No parenthesis, bracket, quote, blank or control is left; a plain URL, `&` and all, is as it was."""
+    assert not re.search(r"[()<>\"'`\\\s\x00-\x1f]", escape.link(text))
+    assert escape.link("https://a.test/b?c=1&d=%20#e") == "https://a.test/b?c=1&d=%20#e"

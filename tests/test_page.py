@@ -15,6 +15,7 @@ from requestshook.errors import RequestshookError
 from requestshook.events import Attempt, Body
 from requestshook.page.render import PARTS, render
 from requestshook.page.settings import PageSettings
+from requestshook.selectors import Selector
 
 
 def page(story: Story, settings: PageSettings | None = None, **options: str) -> str:
@@ -187,6 +188,20 @@ def test_a_failure_is_a_step() -> None:
     text = page(image_create(), part="steps")
     assert "### (9) ReadTimeout /v1/AUTH" in text
     assert "ReadTimeout: HTTPConnectionPool(host='182.161.114.101', port=8080): Read timed out.\n" in text
+
+
+def test_a_reference_stands_at_the_first_use_of_its_call() -> None:
+    """The API documentation of the configuration: once a page, escaped as captured text is, its link intact."""
+    references = (
+        (Selector.parse("keystone POST /identity/v3/auth/tokens"), "Log [in]<b>", "https://docs.test/a?b=1&c=(2)"),
+        (Selector.parse("nobody GET /"), "never", "https://docs.test/never"),
+    )
+    text = page(image_create(), PageSettings(references=references, labels={"reference": "API 참조"}))
+    link = "[Log &#91;in&#93;&#60;b&#62;](https://docs.test/a?b=1&c=%282%29)"
+    block = f'!!! reference "API 참조"\n    {link}\n\n=== "Header"'
+    assert text.count("!!! reference") == text.count(block) == 1
+    assert text.index("POST /identity/v3/auth/tokens {") < text.index(block)
+    assert "never" not in text
 
 
 def test_a_request_without_an_end_says_so() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -150,17 +150,9 @@ def _show_calls(opened: Opened, trace: Trace, selector: str, as_curl: bool, as_j
 def select(trace: Trace, selector: str) -> Sequence[Call]:
     """The calls of a trace that a selector names: by any of their views."""
     from requestshook.selectors import Selector
+    from requestshook.trace import selecting
 
-    wanted = Selector.parse(selector)
-    return wanted.pick([call for call in trace.calls if any(wanted.matches(*names) for names in _names(call))])
-
-
-def _names(call: Call) -> Iterator[tuple[str, str, str, str]]:
-    yield call.caller, call.callee, call.method, call.target
-    for view in call.views:
-        if view.request is not None:
-            event = view.request.event
-            yield call.caller, call.callee, getattr(event, "method", call.method), getattr(event, "url", call.target)
+    return selecting.select(trace.calls, Selector.parse(selector))
 
 
 def _show_steps(opened: Opened, steps: Sequence[Step], as_curl: bool, as_json: bool, name: str) -> None:

@@ -135,6 +135,7 @@ def _settings(config: Config) -> PageSettings:
         redaction=config.redact.on,
         services=config.services,
         ignored=tuple(str(selector) for selector in config.ignore),
+        references=tuple((found.call, found.title, found.url) for found in config.references),
     )
 
 

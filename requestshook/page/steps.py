@@ -6,7 +6,7 @@ reference, highlights, text after) has its place here and is empty until there a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -16,6 +16,7 @@ from requestshook.page import content
 from requestshook.page.escape import visible
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.settings import PageSettings, Words
+from requestshook.trace import selecting
 from requestshook.trace.calls import UNSEEN, Call, Message, Step, View
 
 Load = Callable[[int], "Body | None"]
@@ -71,6 +72,7 @@ class StepWriter:
     words: Words
     pseudonyms: Pseudonyms
     numbers: dict[str, int] = field(default_factory=dict)  # call id: the number of its request's step
+    references: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # of a step: title and URL
     _hidden: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,6 +118,7 @@ class StepWriter:
             depth=call.depth,
             remarks=tuple(self._remarks(step)),
             tabs=tuple(self._tabs(step, heading)),
+            reference=self.references.get(step.number),
         )
 
     def _target(self, call: Call) -> str:
@@ -191,6 +194,15 @@ def outcome(step: Step) -> str:
 def error_name(call: Call) -> str:
     """`ConnectTimeout` of `ConnectTimeout: …`."""
     return _error(call).partition(":")[0].strip()[:100] or "Error"
+
+
+def first_uses(calls: Sequence[Call], settings: PageSettings) -> dict[int, tuple[str, str]]:
+    """The steps at which documentation is shown: the request of the first call that each reference names."""
+    found: dict[int, tuple[str, str]] = {}
+    for selector, title, url in settings.references:
+        for call in selecting.select(calls, selector)[:1]:
+            found.setdefault(call.request_step, (title, url))
+    return found
 
 
 def anchor(number: int) -> str:
