@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -379,3 +380,16 @@ def test_collect_from_elsewhere(recorded: Recorded, tmp_path: Path) -> None:
         again = requestshook(elsewhere, "collect", str(spool), "--json")
     assert json.loads(piped.stdout)["new"] == len(lines.splitlines())
     assert (json.loads(again.stdout)["new"], json.loads(again.stdout)["known"]) == (0, len(lines.splitlines()))
+
+
+def test_spool_files_alone_rebuild_the_store(tmp_path: Path) -> None:
+    """A store made anew from a copy of the spool, on another host, has the same recording and gives the same page."""
+    with serving(tmp_path) as port:
+        assert requestshook(tmp_path, "run", "--name", "x", "--", sys.executable, "client.py", port).returncode == 0
+    other = tmp_path / "elsewhere"
+    shutil.copytree(tmp_path / ".requestshook" / "spool", other / "brought")
+    told = [requestshook(tmp_path, *asked).stdout for asked in (("show", "--json"), ("render", "-o", "-"))]
+    assert '"calls": [' in told[0]
+    assert "### (8) 404 Not Found" in told[1]
+    assert requestshook(other, "collect", "brought").returncode == 0
+    assert [requestshook(other, *asked).stdout for asked in (("show", "--json"), ("render", "-o", "-"))] == told
