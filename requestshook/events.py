@@ -281,6 +281,8 @@ def _is(value: Any, *types: type) -> Any:
         raise TypeError(f"{value!r} is not {types[0].__name__}")
     if not isinstance(value, types):
         raise TypeError(f"{str(value)[:40]!r} is not {types[0].__name__}")
+    if type(value) is int and not -(2**63) <= value < 2**63:  # what a store cannot hold
+        raise ValueError("a number is out of range")
     return value
 
 

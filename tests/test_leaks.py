@@ -51,7 +51,7 @@ def leaks_of_octets(where: str, content: bytes) -> list[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder in which the client was recorded while it called the service, both with the hook."""
     folder = tmp_path_factory.mktemp("leaks")
-    assert requestshook(folder, "status").returncode == 0  # makes the key
+    assert requestshook(folder, "env", "shell").returncode == 0  # makes the key
     ours = environment(folder)
     ours |= variables(str(folder / ".requestshook"), ours)
     (folder / "mark").write_text(MARK)
