@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER = ".requestshook"
 CONFIG = "requestshook.yaml"
+_LONGEST_FAULT = 400  # characters
 _SAY_COUNTS_EVERY = 5.0  # seconds
 
 
@@ -385,9 +386,13 @@ class Recorder:
             self._dropped_said = counts[2]
 
     def fault(self, what: str) -> None:
-        """Say a fault of ours on standard error, once for each kind of it."""
-        self._why = what
+        """Say a fault of ours on standard error, once for each kind of it; it may quote what a program sent."""
         kind = what.partition(":")[0][:40]
+        try:
+            what = self._settings.redactor.text(what[:2000])[:_LONGEST_FAULT]
+        except Exception:
+            what = kind
+        self._why = what
         if kind in self._said or len(self._said) > 20:
             return
         self._said.add(kind)

@@ -89,6 +89,8 @@ def main() -> None:
     print(f'\x1b[34m"token"\x1b[0m: \x1b[32m"{MARK}coloured"\x1b[0m', end="", flush=True)
     with contextlib.suppress(requests.RequestException):
         session.get(f"{BASE}/echo", headers={"X-Auth-Token": f"{MARK}\n"})
+    with contextlib.suppress(UnicodeError, requests.RequestException):  # our own words about it are no leak either
+        session.post(f"{BASE}/echo", data=iter([f"{MARK}chunk\ud800"]))
     print(f"\nOS_PASSWORD={MARK}end", file=sys.stderr)
 
 

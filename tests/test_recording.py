@@ -228,3 +228,15 @@ def test_a_caller_without_a_hook_is_named_by_its_user_agent(spooled: Spooled) ->
     assert spooled.recorder.client_name("openstacksdk/1.0 requests") == "openstack"
     assert spooled.recorder.client_name("curl/8.5.0") == "curl"
     assert spooled.recorder.client_name("") is None
+
+
+def test_a_fault_quotes_no_secret(spooled: Spooled) -> None:
+    """What is said of a fault of ours is redacted and short: it may quote what a program sent."""
+    spooled.recorder.fault("cannot record: password=hunter2Q " + "x" * 1000)
+    spooled.recorder.count_untied()
+    (count,) = spooled.of(events.Count)
+    assert isinstance(count, events.Count)
+    for said in (*spooled.said, count.why or "nothing"):
+        assert "hunter2Q" not in said
+        assert said.startswith(("requestshook: cannot record: password=‹", "cannot record: password=‹"))
+        assert len(said) < 500

@@ -208,7 +208,7 @@ def _begin(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Exchange | N
         return _tagged(recorder, request, bool(stream))
     except Exception as error:
         recorder.dropped += 1
-        recorder.fault(f"cannot record a call: {error!r}")
+        recorder.fault(f"cannot record a call: {type(error).__name__}: {error}")
         return None
 
 

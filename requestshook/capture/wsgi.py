@@ -85,7 +85,7 @@ def _begin(environ: Environ, service: str | None) -> Served | None:
         _name(recorder, service)
         return _told(recorder, environ, inbound, trace, service or recorder.name())
     except Exception as error:
-        recorder.fault(f"a served call is not recorded: {error!r}")
+        recorder.fault(f"a served call is not recorded: {type(error).__name__}: {error}")
         return None
 
 
@@ -98,7 +98,8 @@ def _told(recorder: recording.Recorder, environ: Environ, inbound: tags.Inbound,
         has_content = environs.has_content(environ)
         length = environs.content_length(environ)
         http = str(environ.get("SERVER_PROTOCOL", ""))
-        served.begin(inbound.parent, name, method, url, http, environs.headers(environ), has_content, length)
+        headers = environs.without_forged(environs.headers(environ), environ, inbound, served.serving.id, caller)
+        served.begin(inbound.parent, name, method, url, http, headers, has_content, length)
         if has_content and "wsgi.input" in environ:
             environ["wsgi.input"] = Input(environ["wsgi.input"], served)
     environ[CALL] = served
@@ -159,7 +160,7 @@ def _watch(served: Served, result: Any, environ: Environ) -> Any:
             return result
         return (SizedResult if hasattr(kind, "__len__") else Result)(served, result)
     except Exception as error:
-        served.recorder.fault(f"a served call is not recorded in full: {error!r}")
+        served.recorder.fault(f"a served call is not recorded in full: {type(error).__name__}: {error}")
         return result
 
 
