@@ -10,7 +10,7 @@ import re
 
 Stretch = tuple[int, int]
 
-_LONGEST = 4096  # characters of a line that are looked at, unless they are one word
+_LONGEST = 512  # characters of a line that are looked at, unless they are one word
 _PREFIX = 100  # characters before a name that are looked at
 _BEFORE = re.compile(r"(?:header:|send:|export|[ \t<>*+#-])*", re.IGNORECASE)
 _LINE = re.compile(r"[^\r\n]*")
@@ -53,7 +53,7 @@ def line_value(text: str, start: int, assignment: re.Match[str], credentials: bo
     if credentials:
         return at, at + len(raw)
     if begins or quote == "\\" or (quote and text[start - 1] == quote):
-        return _one_word(text, at, raw)
+        return _one_word(text, start, at, raw)
     return _word_in_prose(text, at)
 
 
@@ -76,11 +76,11 @@ def _quote(text: str, start: int, prefix: str | None) -> str:
     return '"' if near.count('"') % 2 else "'" if near.count("'") % 2 else ""
 
 
-def _one_word(text: str, at: int, raw: str) -> Stretch | None:
+def _one_word(text: str, start: int, at: int, raw: str) -> Stretch | None:
     tag = _YAML_TAG.match(raw)
     begin = tag.end() if tag else 0
     if _BLOCK.fullmatch(raw):
-        return _below(text, at)
+        return _below(text, start)
     end = raw.find(" #", begin)
     end = len(raw[:end].rstrip()) if end >= 0 else len(raw)
     word = raw[begin:end]
@@ -98,7 +98,7 @@ def _word_in_prose(text: str, at: int) -> Stretch | None:
 def _below(text: str, start: int) -> Stretch | None:
     """The value that stands on the line below, deeper, or as an item of a list; all lines of a block."""
     prefix = _prefix(text, start)
-    if prefix is None or not _BEFORE.match(prefix):
+    if prefix is None or not _BEFORE.fullmatch(prefix):
         return None
     newline = text.find("\n", start)
     at = newline - (text[newline - 1 : newline] == "\r")

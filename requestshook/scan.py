@@ -7,6 +7,7 @@ of JSON, an XML element, a pair of a query. So one scan serves all formats, also
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from typing import Protocol
@@ -64,6 +65,8 @@ _JSON_BEGIN = re.compile(r'\ufeff?\s*[\[{"]')
 
 _CURL_USER = re.compile(r"""(?<=\s)(?:-[uU]|--user|--proxy-user)[ =]?["']?[^\s:"'/=]+:(?!//|\d+\b)([^\s"']+)""")
 _RUN = re.compile(r"""[^\s"'<>&]+""")
+_BASE64_JSON = re.compile(r"(?<![\w.+/-])eyJ[A-Za-z0-9_+/-]{17,}(?![\w.+/-])", re.ASCII)
+_URL_SAFE = {ord("-"): "+", ord("_"): "/"}
 _STEERING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[()][0-9A-Z])")
 _DEPTH = 6  # of JSON in strings of JSON
 _ROUNDS = 5  # where findings overlap, what stands instead may meet its neighbours in a new way
@@ -155,6 +158,8 @@ class Scanner:
             self._hidden(text, cut, depth, found)
         if depth < _DEPTH and (b"%22" in octets or b"%40" in octets):
             self._encoded(text, cut, depth, found)
+        if depth < _DEPTH and b"eyJ" in octets:
+            self._in_base64(text, depth, found)
         for pattern in self._patterns:
             found += [Edit(*m.span(), self._known.pseudonym("secret", m[0])) for m in pattern.finditer(text) if m[0]]
         return found
@@ -357,6 +362,14 @@ class Scanner:
             if inner:
                 places, first = places_of(raw), string.start() + 1
                 found += [Edit(first + places[e.start], first + places[e.end], escaped(e.text)) for e in inner]
+
+    def _in_base64(self, text: str, depth: int, found: list[Edit]) -> None:
+        """JSON in base64 that holds a secret, as registries and data URLs have it: all of it is replaced."""
+        for run in _BASE64_JSON.finditer(text):
+            octets = a2b_base64(run[0][: len(run[0]) & ~3].translate(_URL_SAFE))
+            plain = octets.decode("utf-8", "replace")
+            if self.edits(plain, None, True, depth + 1):
+                found.append(Edit(*run.span(), self._known.pseudonym("credential", run[0])))
 
     def _encoded(self, text: str, cut: bool, depth: int, found: list[Edit]) -> None:
         """What percent-encoding hides: JSON or a URL in the query of a URL."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import html
 import json
@@ -373,6 +374,21 @@ def test_credentials_in_header_fields(name: str, value: str) -> None:
     assert "21 Oct" not in value or "21 Oct 2026 07:28:00 GMT" in result
 
 
+def test_json_in_base64() -> None:
+    """JSON in base64 is replaced whole where it holds a secret, and stays where it holds none."""
+    for secret, gone in (
+        (json.dumps({"user": "a", "password": "hunter2"}), True),
+        ('{"page":1,"limit":"twenty"}', False),
+    ):
+        encoded = base64.urlsafe_b64encode(secret.encode()).decode()
+        text = f'{{"auth": "{encoded}", "url": "data:application/json;base64,{encoded}"}}'
+        result = redacted(text)
+        assert (encoded[:16] not in result) == gone
+        assert redacted(result) == result
+        ((_, value),) = REDACTOR.headers((("X-Config", encoded),))
+        assert (value != encoded) == gone
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -424,6 +440,7 @@ def test_colours_hide_nothing(text: str) -> None:
         '{"name": "token", "in": "header", "value": null}',
         "function f(password, token) { return password.length > token; }",
         "password: ${DB_PASSWORD}\nsecret: %s\n",
+        "if not password:\n    raise Error\ndef token(self) -> Token:\n    return self.x\n",
     ],
 )
 def test_ordinary_content_stays(text: str) -> None:
