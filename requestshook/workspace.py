@@ -18,10 +18,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from requestshook import recording, spool
+from requestshook import spool
 from requestshook.config import Config
 from requestshook.errors import ConfigError, RequestshookError
 from requestshook.selectors.wildcards import text_pattern
+from requestshook.settings import Settings, read_settings
 
 _Recordings = list[dict[str, Any]]
 
@@ -46,11 +47,11 @@ class Workspace:
         self.spool = os.path.join(config.folder, "spool")
         self.path = os.path.join(config.folder, "capture.json")
 
-    def refresh(self) -> recording.Settings:
+    def refresh(self) -> Settings:
         """Make the folder and the key where there are none, bring `capture.json` up to date, and give it, read."""
         return self._change(lambda recordings: recordings)
 
-    def open_recording(self, trace: str, name: str, *, all: bool = True, pid: int | None = None) -> recording.Settings:
+    def open_recording(self, trace: str, name: str, *, all: bool = True, pid: int | None = None) -> Settings:
         """Add an open recording; with a pid it ends with that process, however that ends."""
         item = {"trace": trace, "name": name, "at": time.time(), "all": all, "pid": pid, "host": spool.hostname()}
         return self._change(lambda recordings: [*recordings, item])
@@ -70,7 +71,7 @@ class Workspace:
                 OpenRecording(item["trace"], item["name"], item["at"], item["all"], item.get("pid")) for item in items
             )
 
-    def _change(self, change: Callable[[_Recordings], _Recordings]) -> recording.Settings:
+    def _change(self, change: Callable[[_Recordings], _Recordings]) -> Settings:
         group = _group(self.config)
         with self._reported(), self._locked(group):
             old = self._read()
@@ -79,7 +80,7 @@ class Workspace:
             fields = {"v": 1, "key": key, **_compiled(self.config, group), "recordings": change(recordings)}
             if fields != old:
                 self._write(json.dumps(fields, ensure_ascii=False, indent=1), group)
-            return recording.read_settings(json.dumps(fields))
+            return read_settings(json.dumps(fields))
 
     @contextmanager
     def _reported(self) -> Iterator[None]:

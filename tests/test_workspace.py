@@ -13,6 +13,7 @@ import pytest
 
 from requestshook import config, recording, tags
 from requestshook.errors import ConfigError, RequestshookError
+from requestshook.settings import own_settings, read_settings
 from requestshook.workspace import Workspace
 
 
@@ -83,7 +84,7 @@ redact: {headers: [X-Mine], keys: [mine], patterns: ["mine-[0-9]+"]}
 """
     )
     found.refresh()
-    settings = recording.read_settings(Path(found.path).read_bytes())
+    settings = read_settings(Path(found.path).read_bytes())
     assert settings.services == (("keystone", "http://10.0.0.1:80/identity"),)
     assert (settings.body_limit, settings.maximum, settings.tag_all) == (1024, None, False)
     assert json.loads(Path(found.path).read_text())["redact"] == {
@@ -98,7 +99,7 @@ redact: {headers: [X-Mine], keys: [mine], patterns: ["mine-[0-9]+"]}
 def test_without_a_file_the_defaults_are_those_of_a_process_on_its_own() -> None:
     """A capture.json of an empty configuration says what capture does where there is none."""
     found = workspace().refresh()
-    alone = recording.own_settings()
+    alone = own_settings()
     for name in ("services", "clients", "ignore", "body_limit", "maximum", "tag_all", "group", "open"):
         assert getattr(found, name) == getattr(alone, name), name
 

@@ -83,14 +83,18 @@ def _begin(environ: Environ, service: str | None) -> Served | None:
             recorder.count_untied()
             return None
         _name(recorder, service)
-        return _told(recorder, environ, inbound, trace, service or recorder.name())
+        return _told(recorder, environ, inbound, trace, service)
     except Exception as error:
         recorder.fault(f"a served call is not recorded: {type(error).__name__}: {error}")
         return None
 
 
-def _told(recorder: recording.Recorder, environ: Environ, inbound: tags.Inbound, trace: str, name: str) -> Served:
+def _told(
+    recorder: recording.Recorder, environ: Environ, inbound: tags.Inbound, trace: str, service: str | None
+) -> Served:
     method, url = str(environ.get("REQUEST_METHOD", "")), environs.url(environ)
+    recorder.answers_at(url)
+    name = service or recorder.name()
     caller = inbound.caller or recorder.client_name(environ.get("HTTP_USER_AGENT", "")) or "-"
     recorded = not recorder.is_ignored(caller, name, method, url)
     served = Served(recorder, Serving(inbound.id or tags.new_id(), trace), caller, method, recorded=recorded)

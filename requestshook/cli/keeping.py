@@ -33,7 +33,7 @@ def init(trace: str | None) -> int:
     With TRACE, its services are those whose addresses the recording has seen.
     """
     from requestshook.config.starting import starting_config
-    from requestshook.recording import CONFIG
+    from requestshook.settings import CONFIG
 
     path = os.environ.get("REQUESTSHOOK_CONFIG") or CONFIG
     if os.path.lexists(path):

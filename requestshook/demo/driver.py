@@ -20,7 +20,7 @@ from requestshook import environment
 from requestshook.demo import folder as folders
 from requestshook.demo.system import System
 from requestshook.errors import RequestshookError
-from requestshook.recording import FOLDER
+from requestshook.settings import FOLDER
 
 if TYPE_CHECKING:
     from rich.console import Console
