@@ -36,6 +36,7 @@ _QUERY_OR_FRAGMENT = re.compile("[?#]")
 _SEPARATOR = re.compile("([&#])")
 _HARMLESS = re.compile(r"[0-9a-f-]{0,64}")  # a call's id, a UUID, a length: no name of a secret, and no shape
 _HEADER_ARGUMENT = re.compile(r"(-H|--header=|)([A-Za-z][\w-]*)(:\s*)(.+)", re.DOTALL)
+_PASSWORD_IS_P = re.compile(r"(?:.*/)?(?:mysql|mariadb|sshpass)")  # programs whose `-p` is a password
 _USER_OPTIONS = ("-u", "--user", "-U", "--proxy-user", "-a", "-E", "--cert")
 _USER_ARGUMENT = re.compile(r"(-[uU]|--user=|--proxy-user=|--cert=)[^\s:/=]+:(?!\d+$|//)(.+)", re.DOTALL)
 _OPTION = re.compile(r"(--[A-Za-z][\w.-]*)((?:=|\s+)[\"']?)([^\s\"']+)")
@@ -147,13 +148,15 @@ class Redactor:
             return tuple(argv)
         arguments: list[str] = []
         kind = before = None
+        argv = tuple(argv)
+        password = bool(argv) and _PASSWORD_IS_P.match(argv[0]) is not None
         for argument in argv:
             if kind is not None and not _IS_OPTION.match(argument):
                 arguments.append(self._known.instead(kind, argument))
                 kind = None
             else:
                 kind = self._option_kind(argument) if _IS_LONG_OPTION.match(argument) else None
-                arguments.append(self._argument(argument, before))
+                arguments.append(self._argument(argument, before, password))
             before = argument
         return tuple(arguments)
 
@@ -162,18 +165,25 @@ class Redactor:
         kind = self._known.kind(name) if self.on and value else None
         return self._known.instead(kind, value) if kind else value
 
+    def pseudonym(self, kind: str, value: str) -> str:
+        """What stands instead of a value: the digits depend on the value and the key alone."""
+        return self._known.pseudonym(kind, value)
+
     def _option_kind(self, argument: str) -> str | None:
         return self._known.kind(argument.lstrip("-"), query=True)
 
-    def _argument(self, argument: str, before: str | None) -> str:
+    def _argument(self, argument: str, before: str | None, password: bool) -> str:
         header = _HEADER_ARGUMENT.fullmatch(argument)
         kind = self._header_kind(header[2]) if header else None
         if header and kind:
             return header[1] + header[2] + header[3] + self._known.instead(kind, header[4])
+        if password and (before == "-p" or (argument[:2] == "-p" and argument[2:])):
+            begin = "" if before == "-p" else "-p"
+            return begin + self._known.instead("password", argument.removeprefix(begin))
         user = _USER_ARGUMENT.fullmatch(argument if before not in _USER_OPTIONS else f"-u{argument}")
         if user and not PSEUDONYM.fullmatch(user[2]):
             return argument[: len(argument) - len(user[2])] + self._known.pseudonym("password", user[2])
-        return self.text(_OPTION.sub(self._option, argument) if "--" in argument else argument)
+        return self._scanner.redact_pieces([_OPTION.sub(self._option, argument) if "--" in argument else argument])[0]
 
     def _option(self, option: re.Match[str]) -> str:
         kind = self._option_kind(option[1])

@@ -81,7 +81,9 @@ def _recorded(
         raise
     finally:
         output, cut = (finished[0].output, finished[0].cut) if finished else ((), False)
-        known = secrets.given(recorder.settings().redactor, command, os.environ)
+        redactor = recorder.settings().redactor
+        known = secrets.met(redactor, os.path.join(workspace.folder, "spool"), trace, output)
+        known |= secrets.given(redactor, command, os.environ)
         recorder.emit(events.Recorded(time.time(), trace, status, secrets.without(output, known), cut))
 
 
