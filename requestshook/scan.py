@@ -224,7 +224,8 @@ class Scanner:
         pair = _PAIR.match(text, end)
         start = low.rfind(pair[2] if pair else text[end], 0, at) + 1
         option = pair is not None and text.startswith("--", start)
-        if pair and (pair[3] or option):
+        listed = pair is not None and "-" in text[start:end] and text[start - 2 - len(pair[1]) : start][:1] == "["
+        if pair and (pair[3] or option or listed):
             kind = self._known.kind(text[start:end].lstrip("-"))
             return self._json(text, pair.end(), kind, pair[1] + pair[2], found) if kind else end
         tag = _TAG_BEFORE.search(text, max(0, start - _NEAR), start)

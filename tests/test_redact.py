@@ -330,6 +330,7 @@ def test_lines() -> None:
         '{"name": "DB_PASSWORD", "value": "hunter2Q"}',
         '{"args": ["--os-password", "hunter2Q", "--debug"]}',
         '{"message": "Authorization: Bearer hunter2Q"}',
+        '{"headers": [["X-Auth-Token", "hunter2Q"], ["Accept", "*/*"]]}',
         '<input type="hidden" name="csrf_token" value="hunter2Q">',
         '<input value="hunter2Q" name="csrf_token">',
         '<meta name="csrf-token" content="hunter2Q">',
@@ -399,6 +400,9 @@ def test_json_in_base64() -> None:
         ["curl", "--oauth2-bearer", "hunter2Q", "--cookie", "a=hunter2Q"],
         ["sh", "-c", "curl -H 'Authorization: Bearer hunter2Q' h; openstack --os-password hunter2Q token issue"],
         ["java", "-password", "hunter2Q", "-token=hunter2Q"],
+        ["sh", "-c", "curl -u user:hunter2Q h"],
+        ["/usr/bin/mysql", "-phunter2Q"],
+        ["sshpass", "-p", "hunter2Q", "ssh", "-p", "22", "h"],
     ],
 )
 def test_credentials_of_a_command_line(command: list[str]) -> None:
