@@ -91,7 +91,7 @@ class Workspace:
                 f"cannot use requestshook's folder {self.folder}: {error.strerror or error} "
                 f"({error.filename or self.path}); REQUESTSHOOK_DIR names another"
             ) from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise RequestshookError(
                 f"{self.path} cannot be read ({error}); without it a new key is made, and secrets get new pseudonyms"
             ) from None
@@ -123,7 +123,7 @@ class Workspace:
     def _read(self) -> dict[str, Any] | None:
         try:
             with open(self.path, encoding="utf-8") as file:
-                fields: dict[str, Any] = json.load(file)
+                fields: dict[str, Any] = json.load(file, parse_constant=_refuse)
         except FileNotFoundError:
             return None
         if fields["v"] != 1:
@@ -186,11 +186,17 @@ def _share(folder: str, group: int) -> None:
         os.chmod(folder, 0o2770)
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
 def _is_over(item: dict[str, Any]) -> bool:
     """Whether the command that would have closed the recording is gone."""
     pid = item.get("pid")
     if pid is None or item.get("host") != spool.hostname():
         return False
+    if pid <= 0:  # to `kill` these are many processes
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
