@@ -43,6 +43,7 @@ WORDS: dict[str, str] = {
     "service": "service",
     "failure_one": "failure",
     "no_failures": "no failures",
+    "unanswered_figure": "unanswered",
     "redacted_one": "value redacted",
     "size": "Size",
     "exit_status": "Exit status {status}.",

@@ -212,6 +212,17 @@ def test_a_request_without_an_end_says_so() -> None:
     assert "### (2)" not in text
     assert "Neither a response nor a failure was seen." in text.partition("### (1)")[2].partition("## Full log")[0]
     assert "Neither" not in page(one())
+    assert "**1** call · **2** services · no failures · **1** unanswered · " in text
+
+
+def test_a_body_that_broke_off_is_a_failure() -> None:
+    """The status came, the body did not: the figures count it, the map marks it."""
+    story = Story()
+    call = story.request("a", "b", "GET", "http://h/")
+    story.response(call, 200, "", body="{", end="error: ProtocolError: gone")
+    text = page(story)
+    assert "**1** failure · " in text
+    assert "200✂" in html.unescape(text.partition("## Steps")[0])
 
 
 def test_without_anchors_there_are_neither_anchors_nor_labels() -> None:

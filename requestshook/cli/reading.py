@@ -42,22 +42,26 @@ _HEADS = (
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 def traces(as_json: bool) -> None:
     """List the recordings, the newest first."""
+    from requestshook.workspace import Workspace
+
     try:
         with opening.reading() as opened:
             found = opened.store.traces()
+            open_ones = {item.trace for item in Workspace(opened.config).recordings()}
     except NotFoundError:
-        found = []
+        found, open_ones = [], set()
     if as_json:
         terminal.print_json([fields.summary(item) for item in found])
     elif not found:
         terminal.note(opening.NOTHING_YET)
     else:
-        terminal.print_table(_HEADS, [_row(item) for item in found])
+        terminal.print_table(_HEADS, [_row(item, item.id in open_ones) for item in found])
         terminal.say_next(f"requestshook show {shlex.quote(found[0].name)}")
 
 
-def _row(found: Summary) -> tuple[Cell, ...]:
-    took = "open" if found.ended is None else figures.duration(found.ended - found.started)
+def _row(found: Summary, is_open: bool) -> tuple[Cell, ...]:
+    unended = "open" if is_open else "end not seen"
+    took = unended if found.ended is None else figures.duration(found.ended - found.started)
     return (
         Cell(found.name, "bold"),
         Cell(found.id[:8]),

@@ -15,10 +15,12 @@ Item = tuple[str, str]  # a number (may be empty) and what it counts
 def line(trace: Trace, redacted: int, settings: PageSettings, words: Words) -> list[Item]:
     """The figures in their order."""
     failures = sum(call.failed for call in trace.calls)
+    unanswered = sum(call.unanswered for call in trace.calls)
     found = [
         _count(len(trace.calls), "call", "calls", words),
         _count(len(lanes.in_order(trace.calls)), "service", "services", words),
         _count(failures, "failure_one", "failures", words) if failures else ("", words["no_failures"]),
+        *([(str(unanswered), words["unanswered_figure"])] if unanswered else []),
         (quantities.duration(_ended(trace) - trace.started), ""),
         ("", f"{words['recorded']} {quantities.moment(trace.started)}"),
     ]
