@@ -39,7 +39,7 @@ _SIMPLE = re.compile(r"[A-Za-z]{0,30}|[0-9]{1,4}")
 _CONTROLS = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
 # What reads a page before its Markdown is read, fences or not: macros, included files, Critic's marks.
 _BEFORE_MARKDOWN = re.compile(r"\{(?=[{%#!]|--|\+\+|~~|==|>>)")
-_TITLE = re.compile(rf'["<>&\\`{_CONTROLS}]|{_BEFORE_MARKDOWN.pattern}')
+_TITLE = re.compile(rf'["<>\\`{_CONTROLS}]|{_BEFORE_MARKDOWN.pattern}')
 # An attribute's value is read as Markdown before it is read as an attribute.
 _LINK = re.compile(rf'[()<>"\'\\`*\s{_CONTROLS}]|{_BEFORE_MARKDOWN.pattern}')
 _LABEL = re.compile(r"(?<=[^\W_])_(?=[^\W_])|:(?=[0-9]+(?:[ /]|$))|(" + _SPELLED + ")", re.VERBOSE)
