@@ -6,13 +6,13 @@ import base64
 import gzip
 import html
 import json
-import os
 import re
 import string
 import subprocess
 import sys
 import time
 import zlib
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from requestshook import events, names, redact, shapes
+from requestshook import events
 from requestshook.events import Body
-from requestshook.redact import Redactor
+from requestshook.redact import Redactor, names, shapes
 
 KEY = b"k" * 32
 REDACTOR = Redactor(KEY)
@@ -713,7 +713,7 @@ def test_a_pseudonym_hides_no_neighbour() -> None:
 def test_imports_nothing_heavy() -> None:
     """Importing the redactor loads nothing that costs a service's start anything."""
     code = "import sys; a = set(sys.modules); import requestshook.redact; print(*sorted(set(sys.modules) - a))"
-    folder = os.path.dirname(os.path.dirname(redact.__file__))
+    folder = Path(__file__).parent.parent
     started = subprocess.run([sys.executable, "-S", "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     heavy = {"hashlib", "html", "email", "threading", "logging", "dataclasses", "inspect", "uuid", "sqlite3"}
     assert not heavy & set(started.stdout.split())
@@ -721,11 +721,7 @@ def test_imports_nothing_heavy() -> None:
 
 def test_the_documentation_lists_what_is_known() -> None:
     """docs/redaction.md names every known name and the beginning of every known shape."""
-    path = os.path.join(os.path.dirname(os.path.dirname(redact.__file__)), "docs", "redaction.md")
-    if not os.path.exists(path):
-        pytest.skip("no checkout")
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
+    text = (Path(__file__).parent.parent / "docs" / "redaction.md").read_text("utf-8")
     listed = [name for name, _ in names.SUFFIXES] + [*names.EXACT, *names.IN_QUERY, *names.NO_SECRET]
     assert [name for name in listed if f"`{name}`" not in text] == []
     needles = [shape[0] for shape in shapes._SHAPES if shape[0] not in ("eyJ", "k_live_")]

@@ -18,16 +18,7 @@ ROOMS = [
 ]  # fmt: skip
 CAPTURE_SIDE = ROOMS[: ROOMS.index("_inject") + 1]
 # What is one room in several files.
-PARTS = {
-    "names": "redact",
-    "scan": "redact",
-    "lines": "redact",
-    "spelling": "redact",
-    "shapes": "redact",
-    "bodies": "redact",
-    "spoolfiles": "collect",
-    "environment": "run",
-}
+PARTS = {"spoolfiles": "collect", "environment": "run"}
 # In a folder, siblings leave each other alone, except for these, which are there to be shared.
 SHARED = {
     "capture": {"streams", "exchange", "teed", "served", "environ", "inputs", "wsgi"},

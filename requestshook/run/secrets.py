@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import accumulate
 
 from requestshook.redact import Redactor
-from requestshook.shapes import Edit, apply_within
+from requestshook.redact.shapes import Edit, apply_within
 
 _SHORTEST = 6  # a shorter value stands in ordinary words by chance
 _MOST_READ = 256 * 1024 * 1024  # octets of the spool

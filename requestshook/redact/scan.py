@@ -13,9 +13,9 @@ from itertools import accumulate
 from typing import Protocol
 from urllib.parse import unquote, unquote_plus
 
-from requestshook.lines import line_value, option_value, row_value
-from requestshook.shapes import Edit, Shapes, Strainer, apply, apply_within, settled
-from requestshook.spelling import (
+from requestshook.redact.lines import line_value, option_value, row_value
+from requestshook.redact.shapes import Edit, Shapes, Strainer, apply, apply_within, settled
+from requestshook.redact.spelling import (
     after_unescaping,
     escaped,
     level,

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote_plus
 
-from requestshook import bodies, scan
 from requestshook.events import (
     COMPLETE,
     Attempt,
@@ -28,9 +27,10 @@ from requestshook.events import (
     Request,
     Response,
 )
-from requestshook.names import HEADERS, Known
-from requestshook.scan import AUTHORIZATION
-from requestshook.shapes import PSEUDONYM
+from requestshook.redact import bodies, scan
+from requestshook.redact.names import HEADERS, Known
+from requestshook.redact.scan import AUTHORIZATION
+from requestshook.redact.shapes import PSEUDONYM
 
 _QUERY_OR_FRAGMENT = re.compile("[?#]")
 _SEPARATOR = re.compile("([&#])")

@@ -7,8 +7,8 @@ from _blake2 import blake2s
 from collections.abc import Callable, Iterable
 from urllib.parse import unquote
 
-from requestshook.scan import AUTHORIZATION, COOKIES, SET_COOKIE
-from requestshook.shapes import PSEUDONYM
+from requestshook.redact.scan import AUTHORIZATION, COOKIES, SET_COOKIE
+from requestshook.redact.shapes import PSEUDONYM
 
 SUFFIXES = (
     ("password", "password"), ("passwd", "password"), ("passphrase", "password"), ("passcode", "password"),
