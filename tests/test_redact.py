@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from requestshook import events
@@ -891,6 +891,8 @@ content_types = st.sampled_from(
 
 @settings(max_examples=600, deadline=None)
 @given(hostile, content_types, st.booleans(), st.binary(max_size=3))
+@example('token = -----BEGIN PRIVATE KEY-----"token"', "", False, b"")
+@example("token = :-----BEGIN PRIVATE KEY-----", "", False, b"")
 def test_redaction_is_idempotent_and_never_raises(text: str, content_type: str, cut: bool, tail: bytes) -> None:
     """Whatever the octets and the content type, redaction gives an event, and redacting that changes nothing."""
     content = text.encode("utf-8", "surrogatepass") + tail

@@ -69,7 +69,7 @@ _BASE64_JSON = re.compile(r"(?<![\w.+/-])eyJ[A-Za-z0-9_+/-]{17,}(?![\w.+/-])", r
 _URL_SAFE = {ord("-"): "+", ord("_"): "/"}
 _STEERING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[()][0-9A-Z])")
 _DEPTH = 6  # of JSON in strings of JSON
-_ROUNDS = 5  # where findings overlap, what stands instead may meet its neighbours in a new way
+_ROUNDS = 5  # what stands instead may meet its neighbours in a new way
 
 
 class Secrets(Protocol):
@@ -106,10 +106,7 @@ class Scanner:
             found = self._find(text, octets, cut)
             if not found:
                 break
-            edits = settled(text, found)
-            text, octets = apply(text, edits), None
-            if set(found) == set(edits):
-                break
+            text, octets = apply(text, settled(text, found)), None
         return text
 
     def redact_pieces(self, pieces: list[str], cut: bool = False) -> list[str]:
