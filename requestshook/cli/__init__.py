@@ -15,6 +15,8 @@ WRONG_USAGE = 2
 INTERRUPTED = 130  # as a shell reports SIGINT
 NO_READER = 141  # as a shell reports SIGPIPE
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status; what goes wrong is one line on standard error."""
@@ -22,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     _write_anything()
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # the demo starts us with Ctrl-C held back
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)  # the demo starts us with these held back
         status = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except click.exceptions.Exit as error:

@@ -68,6 +68,9 @@ def _record(folder: Path, console: Console, ports: tuple[int, int, int]) -> int:
         return _say_and_run(here, client, ("run", "--name", NAME, "--", *COMMAND), console)
 
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def _environment() -> dict[str, str]:
     """Ours without what another recording or another cloud has put into it; nothing is written beside our modules."""
     foreign = ("REQUESTSHOOK", "OS_", "PYTHONSAFEPATH")  # the programs import what lies beside them
@@ -115,17 +118,16 @@ def _say_and_run(folder: Path, variables: dict[str, str], arguments: Sequence[st
     """Run one of our commands as a person in that folder would, its output where ours goes; its exit status."""
     _print_command(("requestshook", *arguments), console)
     console.file.flush()
-    before = signal.pthread_sigmask(
-        signal.SIG_BLOCK, [signal.SIGINT]
-    )  # an interpreter that starts would print a traceback
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # held back until the child is known, and can hear them
+    child = None
     try:
         child = subprocess.Popen([sys.executable, "-m", "requestshook", *arguments], cwd=folder, env=variables)
-    finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    try:
         status = child.wait()
     except BaseException:
-        _end(child)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if child is not None:
+            _end(child)
         raise
     return status if status >= 0 else 128 - status
 
