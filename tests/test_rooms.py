@@ -29,7 +29,7 @@ PARTS = {
 }
 # In a folder, siblings leave each other alone, except for these, which are there to be shared.
 SHARED = {
-    "capture": {"streams", "exchange", "teed", "served", "environ", "inputs", "wsgi"},
+    "capture": {"streams", "exchange", "teed", "served", "environ", "inputs", "wsgi", "passing", "flow"},
 }
 
 
