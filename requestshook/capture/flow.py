@@ -29,7 +29,7 @@ _KINDS = tuple(
         ("NameNotFound", r"name or service|name resolution|nodename|no address|getaddrinfo"),
         ("TLSError", r"\btls\b|\bssl\b|certificate"),
         ("ServerDisconnected", r"disconnected|closed|\beof\b|incomplete"),
-        ("ProtocolError", r"parse|protocol|invalid|malformed|refusing|exceeds"),
+        ("ProtocolError", r"parse|protocol|invalid|malformed|refusing|exceeds|unexpected"),
     )
 )
 
