@@ -6,14 +6,15 @@ Octets are read as Latin-1, as they were sent. Names of HTTP/2 and HTTP/3 are in
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from requestshook import tags
 from requestshook.events import Headers
 
 _WANTED = frozenset((*tags.LOWER, "user-agent", "content-length", "transfer-encoding", "host"))
-_TAGS = frozenset(name.encode() for name in tags.LOWER)
 _LATER = ("HTTP/2.0", "HTTP/3")
+_NO_TAGS = tags.Inbound(None, None, None, None)
 _BY_HOST = ("transparent", "local", "wireguard")  # modes that know the callee's address alone
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -42,6 +43,7 @@ class Said(NamedTuple):
     host: str
     length: str | None
     coding: str | None  # Transfer-Encoding
+    tagged: bool  # whether any of our headers is among them
 
 
 def headers(message: Any) -> Headers:
@@ -57,17 +59,25 @@ def said(pairs: Headers) -> Said:
         if lower in _WANTED:
             found[lower] = f"{found[lower]}, {value}" if lower in found else value
     get = found.get
-    inbound = tags.inbound(*(get(name.lower()) for name in tags.ALL))
-    return Said(inbound, get("user-agent", ""), get("host", ""), get("content-length"), get("transfer-encoding"))
+    tagged = not tags.LOWER.isdisjoint(found)
+    inbound = tags.inbound(*(get(name.lower()) for name in tags.ALL)) if tagged else _NO_TAGS
+    agent, host = get("user-agent", ""), get("host", "")
+    return Said(inbound, agent, host, get("content-length"), get("transfer-encoding"), tagged)
 
 
-def has_content(request: Any, words: Said) -> bool:
+def version(message: Any) -> str:
+    """What a message was spoken in, as `HTTP/1.1`."""
+    octets: bytes = message.data.http_version
+    return octets.decode("latin-1")
+
+
+def has_content(http: str, words: Said) -> bool:
     """Whether a request has, or may have, content."""
     if words.coding is not None:
         return True
     if words.length is not None:
         return words.length.strip() != "0"
-    return request.http_version in _LATER
+    return http in _LATER
 
 
 def is_framed_well(words: Said) -> bool:
@@ -111,15 +121,22 @@ def port(flow: Any) -> int | None:
     return int(name[1]) if name and len(name) > 1 else None
 
 
-def tag(message: Any, ours: Headers) -> None:
-    """Give a message these tags and no others; one that has them already stays as it is."""
-    lower = message.http_version in _LATER
-    wanted = [((name.lower() if lower else name).encode(), value.encode()) for name, value in ours]
-    fields = message.headers.fields
-    found = [(name.lower(), value) for name, value in fields if name.lower() in _TAGS]
-    if sorted(found) == sorted((name.lower(), value) for name, value in wanted):
-        return
-    message.headers.fields = (*(pair for pair in fields if pair[0].lower() not in _TAGS), *wanted)
+def tag(message: Any, http: str, pairs: Headers, words: Said, ours: Headers) -> Headers:
+    """Give a message these tags and no others, and what it then says; one that has them already stays as it is."""
+    if http in _LATER:
+        ours = tuple((name.lower(), value) for name, value in ours)
+    if words.tagged:
+        found = sorted((name.lower(), value) for name, value in pairs if name.lower() in tags.LOWER)
+        if found == sorted((name.lower(), value) for name, value in ours):
+            return pairs
+        pairs = tuple(pair for pair in pairs if pair[0].lower() not in tags.LOWER)
+        message.headers.fields = tuple(_octets(pairs))
+    message.headers.fields = (*message.headers.fields, *_octets(ours))
+    return (*pairs, *ours)
+
+
+def _octets(pairs: Headers) -> Iterator[tuple[bytes, bytes]]:
+    return ((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)
 
 
 def error(flow: Any) -> str:

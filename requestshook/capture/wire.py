@@ -59,48 +59,51 @@ class Wire:
     @_guarded
     def requestheaders(self, flow: Any) -> None:
         """Tag the request and tell it, before any of it is passed on."""
-        words = flows.said(flows.headers(flow.request))
-        known = self._begin(flow, words)
+        headers = flows.headers(flow.request)
+        words = flows.said(headers)
+        known = self._begin(flow, headers, words)
         if known is not None:
             self._known[flow.id] = known
             self._of_client.setdefault(flow.client_conn.id, set()).add(flow.id)
         if flow.response is None and flow.error is None and flows.is_framed_well(words):
             _stream(flow.request, known.passing.sent if known and known.passing else None)
 
-    def _begin(self, flow: Any, words: flows.Said) -> _Known | None:
+    def _begin(self, flow: Any, headers: Headers, words: flows.Said) -> _Known | None:
         recorder, inbound = self.recorder, words.inbound
         trace = recorder.trace_for_inbound(inbound.trace)
         if trace is None:
             recorder.count_untied()
             return None
-        url = flows.url(flow, words)
+        url, http = flows.url(flow, words), flows.version(flow.request)
         ends = self._ends(flow)
         caller = inbound.caller or ends.caller or recorder.client_name(words.agent) or "-"
         callee = ends.callee or recorder.callee_of(url)
         id = inbound.id if inbound.id and not flow.is_replay else tags.new_id()
-        known, near = recorder.may_tag(url), recorder.is_known(url)
-        values = (
-            id if known else None,
-            caller if known else None,
-            inbound.parent if near else None,
-            trace if near else None,
-        )
-        flows.tag(flow.request, tuple((name, value) for name, value in zip(tags.ALL, values) if value is not None))
         ours: Headers = ((tags.REQUEST_ID, id), (tags.REQUEST_FROM, caller))
+        sent = self._may_be_sent(url, ours, inbound.parent, trace)
+        headers = flows.tag(flow.request, http, headers, words, sent)
         method = flow.request.data.method.decode("latin-1")
         if recorder.is_ignored(caller, callee, method, url):
             return _Known(ours, None)
         passing = Passing(recorder, recorder.origin("wire", id, trace))
-        http, headers = flow.request.http_version, flows.headers(flow.request)
-        has_content = flows.has_content(flow.request, words)
+        has_content = flows.has_content(http, words)
         passing.begin(inbound.parent, caller, callee, method, url, http, headers, has_content)
         return _Known(ours, passing)
+
+    def _may_be_sent(self, url: str, ours: Headers, parent: str | None, trace: str) -> Headers:
+        """The tags that may go to the URL."""
+        sent = ours if self.recorder.may_tag(url) else ()
+        if not self.recorder.is_known(url):
+            return sent
+        if parent is not None:
+            sent = (*sent, (tags.PARENT_ID, parent))
+        return (*sent, (tags.TRACE_ID, trace))
 
     def _ends(self, flow: Any) -> Ends:
         """Both ends by the port that the client came in by; the callee is everybody's in a forward proxy."""
         port = flows.port(flow)
         found = self.listeners.get(port) if port is not None else None
-        if found is None and port is not None:
+        if found is None and port is not None and flows.mode(flow) == "reverse":
             found = Ends(*self.recorder.listener(port))
         caller, callee = found or _UNKNOWN
         if flows.mode(flow) != "reverse":
@@ -127,22 +130,20 @@ class Wire:
 
     def _answer(self, flow: Any, known: _Known) -> None:
         response = flow.response
-        flows.tag(response, known.tags)
-        if known.passing is None or known.passing.answered:
-            return
-        headers = flows.headers(response)
-        status = response.status_code
-        has_content, length = flows.answer_content(flow.request.method, status, flows.said(headers))
-        reason = response.data.reason.decode("latin-1")
-        known.passing.answer(status, reason, response.http_version, headers, has_content, length)
+        headers, http, status = flows.headers(response), flows.version(response), response.status_code
+        words = flows.said(headers)
+        headers = flows.tag(response, http, headers, words, known.tags)
+        if known.passing is not None:
+            has_content, length = flows.answer_content(flow.request.method, status, words)
+            reason = response.data.reason.decode("latin-1")
+            known.passing.answer(status, reason, http, headers, has_content, length)
 
     @_guarded
     def response(self, flow: Any) -> None:
-        """The response has ended; it may be one that another addon made up, of which no headers were seen."""
+        """The response has ended."""
         known = self._known.get(flow.id)
         if known is None:
             return
-        self._answer(flow, known)
         if known.passing is None:
             self._forget(flow)
             return
@@ -163,7 +164,8 @@ class Wire:
         """A tunnel that could not be opened: the call in it was never made, and this is all that is seen of it."""
         if flow.response is None or flow.response.status_code != 502:
             return
-        known = self._begin(flow, flows.said(flows.headers(flow.request)))
+        headers = flows.headers(flow.request)
+        known = self._begin(flow, headers, flows.said(headers))
         if known is not None and known.passing is not None:
             known.passing.fail(flows.described(flow.response.get_text(strict=False) or ""), False)
 
