@@ -177,6 +177,21 @@ def test_a_tunnel_that_cannot_be_opened(tmp_path: Path) -> None:
     assert one(call, Failure).error.startswith("ConnectionRefused: ")
 
 
+def test_one_proxy_behind_another(tmp_path: Path, server: RawServer) -> None:
+    """In upstream mode both see one call: the second keeps the id, the caller and the trace that the first gave."""
+    near, far = tmp_path / "near", tmp_path / "far"
+    for home in (near, far):
+        (home / ".requestshook").mkdir(parents=True)
+        (home / ".requestshook" / "capture.json").write_text(_settings())
+    with proxy(far, "regular") as second, proxy(near, f"upstream:{second.url()}") as first:
+        answer = requests.get(server.url + "/json", proxies={"http": first.url()}, headers={"User-Agent": "me/1"})
+        asked = [one(found.call("/json"), Request) for found in (first, second)]
+    assert {event.origin.id for event in asked} == {answer.headers[tags.REQUEST_ID]}
+    assert [event.caller for event in asked] == ["me", "me"]
+    assert asked[0].origin.trace == asked[1].origin.trace
+    assert asked[0].url == asked[1].url == f"{server.url}/json"
+
+
 def test_a_folder_that_cannot_be_written(tmp_path: Path, server: RawServer) -> None:
     """Calls pass as ever, and mitmproxy's log says once why nothing is recorded."""
     (tmp_path / "file").write_text("")
