@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +19,8 @@ from requestshook.config import load
 from requestshook.environment import PACKAGE
 from requestshook.events import Count, Failure, Recording, Request, Response
 from requestshook.workspace import Workspace
-from tests.addon_support import ADDON, Proxy, ask, free_port, one, proxy
-from tests.cli_support import requestshook, serving
+from tests.addon_support import ADDON, Proxy, ask, free_port, mitmdump, one, proxy
+from tests.cli_support import environment, requestshook, serving
 from tests.raw_server import RawServer
 
 SPY = """
@@ -95,9 +96,12 @@ def test_from_a_checkout_with_options_that_say_what_they_do(tmp_path: Path, serv
     ],
 )
 def test_wrong_options(tmp_path: Path, option: str, said: str) -> None:
-    """What an option does not understand is said, with what was expected."""
-    with proxy(tmp_path, "regular", options=(option,)) as found:
-        assert said in found.log()
+    """mitmdump does not start on what an option does not understand, and says what was expected."""
+    command = [mitmdump(), "--set", f"confdir={tmp_path}", "--listen-host", "127.0.0.1", "--mode", "regular@0"]
+    command += ["-s", str(ADDON), "--set", option]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert said in done.stdout + done.stderr
 
 
 def test_the_recording_of_a_proxy_started_by_hand(tmp_path: Path, server: RawServer) -> None:
