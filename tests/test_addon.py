@@ -354,6 +354,21 @@ def test_a_caller_that_gives_up(wire: Proxy) -> None:
         over.set()
 
 
+def test_a_caller_that_breaks_off_its_upload(wire: Proxy) -> None:
+    """A caller that goes away in the middle of its body is told from a callee that does; what came is kept."""
+    over = threading.Event()
+    with answering(lambda connection, head: over.wait(10) and None) as url:
+        with socket.create_connection(("127.0.0.1", wire.ports[REGULAR]), 10) as client:
+            client.sendall(f"PUT {url}/torn HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc".encode())
+            wire.call("/torn", until=lambda found: len(found) > 0)
+            time.sleep(0.2)
+        call = wire.call("/torn")
+        over.set()
+    assert one(call, Failure).error.startswith("ClientDisconnected: ")
+    end = one(call, BodyEnd, "request")
+    assert (end.body.content, end.body.size, end.end) == ("abc", 3, "closed")
+
+
 def test_killed(wire: Proxy) -> None:
     """A flow that somebody kills in mitmproxy is a failure."""
     assert ask(wire.ports[PLAIN], b"GET /kill HTTP/1.1\r\nHost: x\r\n\r\n") == b""
@@ -414,9 +429,6 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1", "localhost").configure_cert(context)
 
-    def handler(connection: socket.socket, head: bytes) -> None:
-        return None
-
     listener = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:
@@ -428,8 +440,11 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             with raw:
                 try:
                     with context.wrap_socket(raw, server_side=True) as connection:
-                        while b"\r\n\r\n" not in connection.recv(65536):
-                            pass
+                        octets = b""
+                        while not octets.endswith((b"\r\n\r\n", b"a=1")):
+                            octets += connection.recv(65536)
+                        while octets.startswith(b"POST") and not octets.endswith(b"a=1"):
+                            octets += connection.recv(65536)
                         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nsafe")
                 except OSError:
                     continue

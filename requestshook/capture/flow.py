@@ -142,6 +142,8 @@ def _octets(pairs: Headers) -> Iterator[tuple[bytes, bytes]]:
 def error(flow: Any) -> str:
     """What went wrong, as `KIND: what mitmproxy says`."""
     text = str(getattr(flow.error, "msg", "") or "it broke off")
+    if flow.response is None and "peer closed connection" in text:  # in a body; the callee's has not begun
+        return f"ClientDisconnected: {text}"[:2000]
     return described(text)
 
 
