@@ -128,7 +128,7 @@ class Process(NamedTuple):
     trace: str | None
     program: str
     versions: tuple[tuple[str, str], ...]
-    key: str  # store, or random: its pseudonyms are not those of the other processes
+    key: str  # store, or random: its pseudonyms are not those of the other processes; off: nothing is redacted
     named: bool = False  # code or REQUESTSHOOK_SERVICE gave it its name
 
 
@@ -281,6 +281,8 @@ def _is(value: Any, *types: type) -> Any:
         raise TypeError(f"{value!r} is not {types[0].__name__}")
     if not isinstance(value, types):
         raise TypeError(f"{str(value)[:40]!r} is not {types[0].__name__}")
+    if type(value) is int and not -(2**63) <= value < 2**63:  # what a store cannot hold
+        raise ValueError("a number is out of range")
     return value
 
 

@@ -8,23 +8,18 @@ changed. Nothing in here raises towards a capture point: a fault of ours is coun
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from requestshook import addresses, events, spool, tags
+from requestshook.settings import Settings, call_text, folder, own_settings, read_settings
 
-if TYPE_CHECKING:
-    from requestshook.redact import Redactor
-
-FOLDER = ".requestshook"
-CONFIG = "requestshook.yaml"
+_LONGEST_FAULT = 400  # characters
 _SAY_COUNTS_EVERY = 5.0  # seconds
 
 
@@ -37,109 +32,6 @@ class Serving(NamedTuple):
 
 serving: ContextVar[Serving | None] = ContextVar("requestshook_serving", default=None)
 _in_context: ContextVar[str | None] = ContextVar("requestshook_recording", default=None)
-
-
-class Ignored(NamedTuple):
-    """A compiled selector: `requestshook.selectors` makes it, docs/selectors.md says what it means."""
-
-    call: re.Pattern[str]  # over caller, callee, method and canonical path, one a line
-    query: tuple[re.Pattern[str], ...] | None  # each over one canonical pair; () is an empty query; None: any
-
-    def matches(self, call: str, query: str) -> bool:
-        """Whether the selector names the call (`call_text` of it) with this query."""
-        return self.call.fullmatch(call) is not None and _has_query(self.query, query)
-
-
-def call_text(caller: str, callee: str, method: str, path: str) -> str:
-    """What a compiled selector reads: caller, callee, method and canonical path, one a line."""
-    return "\n".join((caller, callee, method, addresses.canonical_path(path)))
-
-
-def read_ignored(item: dict[str, Any]) -> Ignored:
-    """A selector as `capture.json` holds it."""
-    query = item["query"]
-    return Ignored(
-        re.compile(item["call"]),
-        None if query is None else tuple(re.compile(pattern) for pattern in query),
-    )
-
-
-class Settings(NamedTuple):
-    """`capture.json`, read."""
-
-    key: bytes
-    key_is_own: bool  # no capture.json: the key is this process's own
-    redactor: Redactor
-    services: tuple[tuple[str, str], ...]  # (name, addresses.normal_base of it)
-    clients: tuple[tuple[str, re.Pattern[str]], ...]  # (name, over a User-Agent)
-    ignore: tuple[Ignored, ...]
-    body_limit: int
-    maximum: int | None
-    tag_all: bool
-    group: int | None
-    open: tuple[str, ...]  # traces opened by `start` and `run --all`, newest last
-    listeners: tuple[tuple[int, str, str | None], ...] = ()  # of the addon: (port, service, who calls through it)
-
-
-def folder() -> str:
-    """requestshook's folder: REQUESTSHOOK_DIR, else beside the configuration, else in the working directory."""
-    given = os.environ.get("REQUESTSHOOK_DIR")
-    if given:
-        return os.path.abspath(given)
-    config = find_config()
-    return os.path.join(os.path.dirname(config) if config else os.getcwd(), FOLDER)
-
-
-def find_config() -> str | None:
-    """The configuration: REQUESTSHOOK_CONFIG, else `requestshook.yaml` in the working directory or above it."""
-    given = os.environ.get("REQUESTSHOOK_CONFIG")
-    if given:
-        return os.path.abspath(given)
-    place = os.getcwd()
-    while True:
-        path = os.path.join(place, CONFIG)
-        if os.path.isfile(path):
-            return path
-        above = os.path.dirname(place)
-        if above == place:
-            return None
-        place = above
-
-
-def read_settings(text: str | bytes) -> Settings:
-    """The settings of a `capture.json`; raises ValueError, KeyError or TypeError where it is none."""
-    from requestshook.redact import Redactor
-
-    fields = json.loads(text)
-    if fields["v"] != 1:
-        raise ValueError(f"capture.json is of version {fields['v']}")
-    key = bytes.fromhex(fields["key"])
-    redact = fields["redact"]
-    group = fields["group"]
-    return Settings(
-        key=key,
-        key_is_own=False,
-        redactor=Redactor(
-            key, on=redact["on"], headers=redact["headers"], keys=redact["keys"], patterns=redact["patterns"]
-        ),
-        services=tuple((name, base) for name, base in fields["services"]),
-        clients=tuple((name, re.compile(pattern)) for name, pattern in fields["clients"]),
-        ignore=tuple(read_ignored(item) for item in fields["ignore"]),
-        body_limit=fields["body_limit"],
-        maximum=fields["max"],
-        tag_all=fields["tag"] == "all",
-        group=group,
-        open=tuple(item["trace"] for item in fields["recordings"] if item.get("all", True)),
-        listeners=tuple((port, service, caller) for port, service, caller in fields.get("proxy", ())),
-    )
-
-
-def own_settings() -> Settings:
-    """What holds where there is no `capture.json`: the defaults, and a key of this process's own."""
-    from requestshook.redact import Redactor
-
-    key = os.urandom(32)
-    return Settings(key, True, Redactor(key), (), (), (), 64 * 1024, 1024**3, True, None, ())
 
 
 class Recorder:
@@ -161,6 +53,7 @@ class Recorder:
         self._own_trace: tuple[int, str] | None = None
         self._opened: list[str] = []
         self._name: str | None = None
+        self._answers_as: str | None = None  # of `services:`, where a call came in at such an address
         self._near: dict[str, bool] = {}
         self._ignorable: dict[tuple[str, str | None, str, str], bool] = {}
         self._why: str | None = None
@@ -207,6 +100,7 @@ class Recorder:
         self._stamp = stamp
         self._near.clear()
         self._ignorable.clear()
+        self._answers_as = None
         before = self._settings
         try:
             with open(self._find(), "rb") as file:
@@ -218,17 +112,26 @@ class Recorder:
             self.fault(f"capture.json cannot be read ({error!r}); {what}")
         if self._spool is not None:
             self._spool.maximum, self._spool.group = self._settings.maximum, self._settings.group
-            if self._settings.key != before.key:  # pseudonyms change: whoever reads must know which hold from here
+            if self._settings.redaction != before.redaction:  # whoever reads must know what holds from here
                 with _swallowed(self):
                     self._write(self._first_line())
 
     def name(self) -> str:
-        """What this process is called, worked out at its first call."""
+        """What this process is called: by code or REQUESTSHOOK_SERVICE, by `services:`, by what it runs."""
         if self.service is not None:
             return self.service
+        if self._answers_as is not None:
+            return self._answers_as
         if self._name is None:
             self._name = tags.service_name(self.application) or tags.as_name(f"{self._host}-{os.getpid()}")
         return self._name
+
+    def answers_at(self, url: str) -> None:
+        """A call came in at this address: it names the process where `services:` does and nobody gave it a name."""
+        services = self._settings.services
+        unnamed = self.service is None and not os.environ.get("REQUESTSHOOK_SERVICE")
+        if services and unnamed and self._answers_as is None:
+            self._answers_as = addresses.callee_of(url, services)
 
     def trace_for_call(self) -> str | None:
         """The recording of a call that this process is about to make; None where it belongs to none."""
@@ -372,7 +275,7 @@ class Recorder:
                 tags.valid_id(os.environ.get("REQUESTSHOOK_TRACE")),
                 program,
                 _versions(),
-                "random" if self._settings.key_is_own else "store",
+                self._settings.redaction[0],
                 self.service is not None or bool(os.environ.get("REQUESTSHOOK_SERVICE")),
             )
         )
@@ -401,9 +304,13 @@ class Recorder:
             self._dropped_said = counts[2]
 
     def fault(self, what: str) -> None:
-        """Say a fault of ours on standard error, once for each kind of it."""
-        self._why = what
+        """Say a fault of ours on standard error, once for each kind of it; it may quote what a program sent."""
         kind = what.partition(":")[0][:40]
+        try:
+            what = self._settings.redactor.text(what[:2000])[:_LONGEST_FAULT]
+        except Exception:
+            what = kind
+        self._why = what
         if kind in self._said or len(self._said) > 20:
             return
         self._said.add(kind)
@@ -423,15 +330,6 @@ def _swallowed(recorder: Recorder) -> Iterator[None]:
     except Exception as error:
         recorder.dropped += 1
         recorder.fault(f"cannot record: {error}")
-
-
-def _has_query(patterns: tuple[re.Pattern[str], ...] | None, query: str) -> bool:
-    if patterns is None:
-        return True
-    if not patterns:
-        return query == ""
-    pairs = addresses.canonical_pairs(query)
-    return all(any(pattern.fullmatch(pair) for pair in pairs) for pattern in patterns)
 
 
 def _versions() -> tuple[tuple[str, str], ...]:
@@ -454,3 +352,12 @@ def _say(text: str) -> None:
 
 
 recorder = Recorder()
+
+
+def _count_anew() -> None:
+    """A forked child counts from nothing: what came before is told by its parent."""
+    recorder.untied = recorder.ignored = recorder.dropped = 0
+    recorder._counts_due, recorder._dropped_said = 1, 0
+
+
+os.register_at_fork(after_in_child=_count_anew)

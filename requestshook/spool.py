@@ -56,6 +56,8 @@ class Spool:
             raise Full
         if self.path is None or self._in_file > self._rotate or not self._is_owner():
             self._begin()
+        if not self._in_file:
+            self._append(self._first_line())
         self._append(line)
 
     def _is_owner(self) -> bool:
@@ -65,13 +67,13 @@ class Spool:
         if not self._is_owner():
             self.written = 0
         self._owner = (os.getpid(), os.geteuid())
+        _keep_free_memory()
         started = int(time.time() * 1000)
         name = f"{hostname()}-{os.getpid()}-{started}-{os.urandom(4).hex()}.jsonl"
         make_folder(self.folder, self.group)
         self.path = os.path.join(self.folder, name)
         self._in_file = 0
         self._torn = False
-        self._append(self._first_line())
 
     def _append(self, line: bytes) -> None:
         assert self.path is not None
@@ -94,6 +96,15 @@ class Spool:
         self._torn = count < len(line)
         if self._torn:
             raise OSError(28, "only a part of a line was written", self.path)
+
+
+def _keep_free_memory() -> None:
+    """Have the C library keep 1 MiB of freed memory, or a line with a long body takes and gives back pages each time.
+
+    glibc takes the largest block that it gave back so far as what is usual (mallopt(3), M_MMAP_THRESHOLD); no page of
+    this one is ever touched.
+    """
+    bytearray(512 * 1024)
 
 
 def make_folder(folder: str, group: int | None = None) -> None:

@@ -18,10 +18,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from requestshook import recording, spool
+from requestshook import spool
 from requestshook.config import Config
 from requestshook.errors import ConfigError, RequestshookError
 from requestshook.selectors.wildcards import text_pattern
+from requestshook.settings import Settings, read_settings
 
 _Recordings = list[dict[str, Any]]
 
@@ -46,11 +47,11 @@ class Workspace:
         self.spool = os.path.join(config.folder, "spool")
         self.path = os.path.join(config.folder, "capture.json")
 
-    def refresh(self) -> recording.Settings:
+    def refresh(self) -> Settings:
         """Make the folder and the key where there are none, bring `capture.json` up to date, and give it, read."""
         return self._change(lambda recordings: recordings)
 
-    def open_recording(self, trace: str, name: str, *, all: bool = True, pid: int | None = None) -> recording.Settings:
+    def open_recording(self, trace: str, name: str, *, all: bool = True, pid: int | None = None) -> Settings:
         """Add an open recording; with a pid it ends with that process, however that ends."""
         item = {"trace": trace, "name": name, "at": time.time(), "all": all, "pid": pid, "host": spool.hostname()}
         return self._change(lambda recordings: [*recordings, item])
@@ -70,7 +71,7 @@ class Workspace:
                 OpenRecording(item["trace"], item["name"], item["at"], item["all"], item.get("pid")) for item in items
             )
 
-    def _change(self, change: Callable[[_Recordings], _Recordings]) -> recording.Settings:
+    def _change(self, change: Callable[[_Recordings], _Recordings]) -> Settings:
         group = _group(self.config)
         with self._reported(), self._locked(group):
             old = self._read()
@@ -79,7 +80,7 @@ class Workspace:
             fields = {"v": 1, "key": key, **_compiled(self.config, group), "recordings": change(recordings)}
             if fields != old:
                 self._write(json.dumps(fields, ensure_ascii=False, indent=1), group)
-            return recording.read_settings(json.dumps(fields))
+            return read_settings(json.dumps(fields))
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
@@ -90,7 +91,7 @@ class Workspace:
                 f"cannot use requestshook's folder {self.folder}: {error.strerror or error} "
                 f"({error.filename or self.path}); REQUESTSHOOK_DIR names another"
             ) from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise RequestshookError(
                 f"{self.path} cannot be read ({error}); without it a new key is made, and secrets get new pseudonyms"
             ) from None
@@ -122,7 +123,7 @@ class Workspace:
     def _read(self) -> dict[str, Any] | None:
         try:
             with open(self.path, encoding="utf-8") as file:
-                fields: dict[str, Any] = json.load(file)
+                fields: dict[str, Any] = json.load(file, parse_constant=_refuse)
         except FileNotFoundError:
             return None
         if fields["v"] != 1:
@@ -186,11 +187,17 @@ def _share(folder: str, group: int) -> None:
         os.chmod(folder, 0o2770)
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
 def _is_over(item: dict[str, Any]) -> bool:
     """Whether the command that would have closed the recording is gone."""
     pid = item.get("pid")
     if pid is None or item.get("host") != spool.hostname():
         return False
+    if pid <= 0:  # to `kill` these are many processes
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -320,7 +321,7 @@ def test_start_and_stop(tmp_path: Path) -> None:
 
 
 def test_names_that_are_shared(tmp_path: Path) -> None:
-    """Of recordings with one name the newest is meant, which is said; a start that fits two names is refused."""
+    """Of recordings with one name the newest is meant, which one line says; rm, and a start of two names, take none."""
     for name in ("same", "same", "sand"):
         requestshook(tmp_path, "start", "--name", name)
         requestshook(tmp_path, "stop")
@@ -329,6 +330,13 @@ def test_names_that_are_shared(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["id"] == ids[1]
     assert "2 recordings are called 'same'; taken is the newest" in done.stderr
     assert ids[2][:8] in done.stderr
+    assert done.stderr.count("\n") == 1
+    for text in ("same", "sam"):
+        done = requestshook(tmp_path, "rm", "sand", text)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert ids[1][:8] in done.stderr
+        assert ids[2][:8] in done.stderr
+    assert len(json.loads(requestshook(tmp_path, "traces", "--json").stdout)) == 3
     done = requestshook(tmp_path, "show", "sa")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "same" in done.stderr
@@ -372,3 +380,16 @@ def test_collect_from_elsewhere(recorded: Recorded, tmp_path: Path) -> None:
         again = requestshook(elsewhere, "collect", str(spool), "--json")
     assert json.loads(piped.stdout)["new"] == len(lines.splitlines())
     assert (json.loads(again.stdout)["new"], json.loads(again.stdout)["known"]) == (0, len(lines.splitlines()))
+
+
+def test_spool_files_alone_rebuild_the_store(tmp_path: Path) -> None:
+    """A store made anew from a copy of the spool, on another host, has the same recording and gives the same page."""
+    with serving(tmp_path) as port:
+        assert requestshook(tmp_path, "run", "--name", "x", "--", sys.executable, "client.py", port).returncode == 0
+    other = tmp_path / "elsewhere"
+    shutil.copytree(tmp_path / ".requestshook" / "spool", other / "brought")
+    told = [requestshook(tmp_path, *asked).stdout for asked in (("show", "--json"), ("render", "-o", "-"))]
+    assert '"calls": [' in told[0]
+    assert "### (8) 404 Not Found" in told[1]
+    assert requestshook(other, "collect", "brought").returncode == 0
+    assert [requestshook(other, *asked).stdout for asked in (("show", "--json"), ("render", "-o", "-"))] == told

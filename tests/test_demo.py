@@ -251,7 +251,7 @@ def test_site_builds(demo: Demo, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(demo.folder / "mkdocs.yml")]
     done = subprocess.run([*command, "-d", str(tmp_path)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    page = (tmp_path / "image-create" / "index.html").read_text("utf-8")
+    page = (tmp_path / "image-create.html").read_text("utf-8")
     assert 'class="mermaid"' in page
     assert page.count('<div class="tabbed-set') >= 22
 

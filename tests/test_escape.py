@@ -37,9 +37,9 @@ def test_inline_text_holds_nothing_that_markup_could_begin_with(text: str) -> No
 
 @given(st.text())
 def test_a_title_stays_between_its_quotes(text: str) -> None:
-    """No quote, bracket, ampersand, backslash, backtick or control is left."""
+    """No quote, bracket, backslash, backtick or control is left; an ampersand stays in a title, which is no HTML."""
     for escaped in (escape.title(text), escape.label(text)):
-        assert not re.search(r'["<>&\\`\x00-\x1f\x7f-\x9f\u2028\u2029\u202e]', escaped)
+        assert not re.search(r'["<>\\`\x00-\x1f\x7f-\x9f\u2028\u2029\u202e]', escaped)
         escaped.encode()
 
 
@@ -89,3 +89,10 @@ def test_a_template_prints_nothing_unescaped() -> None:
     assert escape.finish("<b>") == "&#60;b&#62;"
     assert escape.finish(12) == "12"
     assert escape.finish(escape.Markdown("<b>")) == "<b>"
+
+
+@given(st.text())
+def test_a_link_stays_between_its_parentheses(text: str) -> None:
+    """No parenthesis, bracket, quote, blank or control is left; a plain URL, `&` and all, is as it was."""
+    assert not re.search(r"[()<>\"'`\\\s\x00-\x1f]", escape.link(text))
+    assert escape.link("https://a.test/b?c=1&d=%20#e") == "https://a.test/b?c=1&d=%20#e"

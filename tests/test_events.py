@@ -106,3 +106,16 @@ def test_surrogates_survive() -> None:
     """A lone surrogate (an argument of the command line that is no UTF-8) has a line, too."""
     event = events.Recording(1.0, "t", "\udcff", ())
     assert events.from_line(events.to_line(event)) == event
+
+
+@pytest.mark.parametrize("field", ["at", "pid", "n", "status"])
+@pytest.mark.parametrize("number", ["1" + "0" * 400, str(2**63), str(-(2**63) - 1)])
+def test_a_number_that_no_store_can_hold(field: str, number: str) -> None:
+    """A line with a number beyond 64 bits is no event: neither a fault of the reader nor of its store."""
+    fields = {"at": "1", "pid": "1", "n": "1", "status": "200", field: number}
+    line = (
+        '{{"v":1,"event":"response","at":{at},"view":"client","id":"a","trace":"b","host":"h","pid":{pid},"n":{n},'
+        '"status":{status},"reason":"","http":"","headers":[],"body":null}}'.format(**fields)
+    )
+    with pytest.raises(EventError, match="out of range"):
+        events.from_line(line)

@@ -424,8 +424,8 @@ def test_record_begins_while_another_ends(spooled: Spooled, monkeypatch: pytest.
         with requestshook.record("first"):
             pass
 
-    real = capture.uninstall
-    monkeypatch.setattr(capture, "uninstall", slowly)
+    real = capture._take_off
+    monkeypatch.setattr(capture, "_take_off", slowly)
     thread = threading.Thread(target=one)
     thread.start()
     assert ending.wait(10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import tracemalloc
 from dataclasses import replace
@@ -14,6 +15,7 @@ from requestshook.errors import RequestshookError
 from requestshook.events import Attempt, Body
 from requestshook.page.render import PARTS, render
 from requestshook.page.settings import PageSettings
+from requestshook.selectors import Selector
 
 
 def page(story: Story, settings: PageSettings | None = None, **options: str) -> str:
@@ -97,6 +99,41 @@ def test_a_body_is_shown_by_its_content(body: Body | str | bytes | None, kind: s
 
 
 @pytest.mark.parametrize(
+    ("body", "end", "expected", "said"),
+    [
+        (
+            '{"a": [1, 2', "closed", '``` json title="200 OK /" linenums="1"\n{\n  "a": [\n    1,\n    2\n```',
+            "The body was closed after 11 B, before its end.",
+        ),
+        (
+            b"\x00", "error: IncompleteRead: 9 more expected",
+            "``` json title=\"200 OK /\" linenums=\"1\"\nb'\\x00'...\n```",
+            "The body broke off after 1 B: IncompleteRead: 9 more expected",
+        ),
+        (
+            b"", "closed", '``` text title="200 OK / · the end of the body was not seen" linenums="1"\n...\n```',
+            "The body was closed after 0 B, before its end.",
+        ),
+        (
+            None, "unseen", '``` text title="200 OK / · the end of the body was not seen" linenums="1"\n...\n```',
+            "the end of the body was not seen",
+        ),
+    ],
+)  # fmt: skip
+def test_a_half_read_body_is_shown_as_far_as_it_goes(
+    body: str | bytes | None, end: str, expected: str, said: str
+) -> None:
+    """What was read stands there, never as if it were all; the step and About say how it ended."""
+    story = Story()
+    call = story.request("a", "b", "GET", "http://h/")
+    story.response(call, 200, "", body=body, end=end)
+    text = html.unescape(page(story))
+    assert body_of(text.partition("## Full log")[0]) == expected
+    assert said in text.partition("### (2)")[2].partition("## Full log")[0]
+    assert f"- (2) {said}" in text.partition("About this recording")[2]
+
+
+@pytest.mark.parametrize(
     ("status", "phrase"), [(201, "Created"), (413, "Content Too Large"), (422, "Unprocessable Content"), (599, "")]
 )
 def test_a_missing_reason_is_that_of_rfc_9110(status: int, phrase: str) -> None:
@@ -109,7 +146,7 @@ def test_a_long_query_is_cut_and_has_a_tab() -> None:
     """A query of more than one pair, or of more than 60 characters, is whole in a tab of its own."""
     assert "Query" not in page(one(url="http://h/?a=1"), part="steps")
     text = page(one(url=f"http://h/?a=1&b={'x' * 70}"), part="steps")
-    assert f'title="GET /?a=1%26b={"x" * 54}…"' in text
+    assert f'title="GET /?a=1&b={"x" * 54}…"' in text
     assert f"    a=1\n    b={'x' * 70}\n" in text
 
 
@@ -151,6 +188,41 @@ def test_a_failure_is_a_step() -> None:
     text = page(image_create(), part="steps")
     assert "### (9) ReadTimeout /v1/AUTH" in text
     assert "ReadTimeout: HTTPConnectionPool(host='182.161.114.101', port=8080): Read timed out.\n" in text
+
+
+def test_a_reference_stands_at_the_first_use_of_its_call() -> None:
+    """The API documentation of the configuration: once a page, escaped as captured text is, its link intact."""
+    references = (
+        (Selector.parse("keystone POST /identity/v3/auth/tokens"), "Log [in]<b>", "https://docs.test/a?b=1&c=(2)"),
+        (Selector.parse("nobody GET /"), "never", "https://docs.test/never"),
+    )
+    text = page(image_create(), PageSettings(references=references, labels={"reference": "API 참조"}))
+    link = "[Log &#91;in&#93;&#60;b&#62;](https://docs.test/a?b=1&c=%282%29)"
+    block = f'!!! reference "API 참조"\n    {link}\n\n=== "Header"'
+    assert text.count("!!! reference") == text.count(block) == 1
+    assert text.index("POST /identity/v3/auth/tokens {") < text.index(block)
+    assert "never" not in text
+
+
+def test_a_request_without_an_end_says_so() -> None:
+    """Where neither a response nor a failure was seen, the request's step says it: none is made up."""
+    story = Story()
+    story.request("a", "b", "GET", "http://h/")
+    text = page(story)
+    assert "### (2)" not in text
+    assert "Neither a response nor a failure was seen." in text.partition("### (1)")[2].partition("## Full log")[0]
+    assert "Neither" not in page(one())
+    assert "**1** call · **2** services · no failures · **1** unanswered · " in text
+
+
+def test_a_body_that_broke_off_is_a_failure() -> None:
+    """The status came, the body did not: the figures count it, the map marks it."""
+    story = Story()
+    call = story.request("a", "b", "GET", "http://h/")
+    story.response(call, 200, "", body="{", end="error: ProtocolError: gone")
+    text = page(story)
+    assert "**1** failure · " in text
+    assert "200✂" in html.unescape(text.partition("## Steps")[0])
 
 
 def test_without_anchors_there_are_neither_anchors_nor_labels() -> None:
@@ -270,7 +342,13 @@ def test_figures_count_and_say_when_redaction_is_off() -> None:
     text = page(image_create())
     assert "**5** calls · **4** services · **2** failures · **138 ms** · recorded 2022-12-22" in text
     assert "**3** values redacted" in text
-    assert "**redaction off**" in page(image_create(), PageSettings(redaction=False))
+    assert "redaction off" not in page(image_create(), PageSettings(redaction=False)), "it was on when it was recorded"
+    story = image_create()
+    process = story.trace().processes[0]._replace(key="off")
+    for processes, settings in (((process,), PageSettings()), ((), PageSettings(redaction=False))):
+        text = "".join(render(story.trace(processes=processes), story.load, settings))
+        assert "**redaction off**" in text
+        assert ("(redaction off)" in html.unescape(text)) == bool(processes)
 
 
 def test_a_label_names_a_fixed_word() -> None:

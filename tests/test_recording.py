@@ -123,6 +123,18 @@ def test_a_process_without_the_key_says_so_until_it_has_it(spooled: Spooled) -> 
     assert [e.key for e in spooled.events() if isinstance(e, events.Process)] == ["random", "store"]
 
 
+def test_a_process_says_that_it_does_not_redact(spooled: Spooled) -> None:
+    """What a page says of redaction was so when the lines were written, whatever the configuration says later."""
+    off = {"on": False, "headers": [], "keys": [], "patterns": []}
+    settings(spooled.folder, redact=off)
+    recorder = spooled.recorder
+    recorder.settings()
+    with recorder.record("x"):
+        settings(spooled.folder)
+        recorder.settings()
+    assert [e.key for e in spooled.events() if isinstance(e, events.Process)] == ["off", "store"]
+
+
 def test_what_may_be_tagged(spooled: Spooled) -> None:
     """Parent and trace go to known hosts only; with `tag: known` the other two as well."""
     settings(spooled.folder, services=[["image", "https://images.example.org:443/v2"]])
@@ -147,6 +159,19 @@ def test_untied_calls_are_counted_not_written_each(spooled: Spooled) -> None:
             assert number * 8 / 9 <= counts[-1].untied <= number
     assert counts[0].untied == 1
     assert len(counts) < 60
+
+
+def test_a_child_counts_for_itself(spooled: Spooled) -> None:
+    """What a parent did not record is not told again by the processes that it forks."""
+    for _ in range(3):
+        spooled.recorder.count_untied()
+    child = os.fork()
+    if child == 0:
+        spooled.recorder.count_untied()
+        os._exit(0)
+    os.waitpid(child, 0)
+    newest = {e.pid: e.untied for e in spooled.events() if isinstance(e, events.Count)}
+    assert newest == {os.getpid(): 3, child: 1}
 
 
 def test_a_folder_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
@@ -203,3 +228,15 @@ def test_a_caller_without_a_hook_is_named_by_its_user_agent(spooled: Spooled) ->
     assert spooled.recorder.client_name("openstacksdk/1.0 requests") == "openstack"
     assert spooled.recorder.client_name("curl/8.5.0") == "curl"
     assert spooled.recorder.client_name("") is None
+
+
+def test_a_fault_quotes_no_secret(spooled: Spooled) -> None:
+    """What is said of a fault of ours is redacted and short: it may quote what a program sent."""
+    spooled.recorder.fault("cannot record: password=hunter2Q " + "x" * 1000)
+    spooled.recorder.count_untied()
+    (count,) = spooled.of(events.Count)
+    assert isinstance(count, events.Count)
+    for said in (*spooled.said, count.why or "nothing"):
+        assert "hunter2Q" not in said
+        assert said.startswith(("requestshook: cannot record: password=‹", "cannot record: password=‹"))
+        assert len(said) < 500

@@ -15,11 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from requestshook import environment, recording
+from requestshook import environment
 from requestshook.config import load
 from requestshook.events import Recorded, Recording
 from requestshook.run import run
 from requestshook.run.relay import Kept
+from requestshook.settings import read_settings
 from tests.start_support import Programs, clean_environ, server
 from tests.terminal_support import Terminal
 
@@ -277,7 +278,7 @@ def test_all_opens_the_recording_to_everything_while_the_command_runs(programs: 
         f"print([r['trace'] for r in d['recordings']] == [os.environ['REQUESTSHOOK_TRACE']]); sys.exit({status})"
     )
     assert ran(programs, *code(program), options=("--all",))[:2] == (status, b"True\n")
-    assert recording.read_settings((programs.folder / "capture.json").read_bytes()).open == ()
+    assert read_settings((programs.folder / "capture.json").read_bytes()).open == ()
     assert ran(programs, *code(program))[1] == b"False\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -72,3 +73,34 @@ def test_a_secret_over_two_pieces(words: list[str], data: st.DataObject) -> None
 def test_short_values_are_left() -> None:
     """A password of four letters would take words out of the text."""
     assert secrets.given(REDACTOR, ["c", "--password", "asdf"], {"OS_TOKEN": ""}) == {}
+
+
+ASKS = """
+import os, requests, threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("X-Subject-Token", "a value 7of the day".replace(" ", "-"))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *arguments): pass
+
+server = HTTPServer(("127.0.0.1", 0), Answer)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+got = requests.get(f"http://127.0.0.1:{server.server_port}/").headers["X-Subject-Token"]
+print("ordered with", got + ".")
+print("id=" + got, "| adminPass |", got, "|")
+"""
+
+
+def test_a_secret_that_a_call_carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was replaced in a message of the recording is replaced where the command prints it, by the same name."""
+    monkeypatch.chdir(tmp_path)
+    assert run(load(), [sys.executable, "-c", ASKS]).status == 0
+    kept = [events.from_line(line) for line in recorded(tmp_path).splitlines() if '"recorded"' in line]
+    (text,) = ["".join(piece for _, piece in event.output) for event in kept]  # type: ignore[union-attr]
+    assert "a-value-7of-the-day" not in text
+    mark = re.findall("‹token:[0-9a-f]{16}›", recorded(tmp_path))[0]
+    assert text == f"ordered with {mark}.\nid={mark} | adminPass | {mark} |\n"

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from requestshook import addresses, recording
+from requestshook import addresses
 from requestshook.errors import SelectorError
 from requestshook.selectors import Selector
 from requestshook.selectors.wildcards import text_pattern
+from requestshook.settings import call_text, read_ignored
 
 DOCS = Path(__file__).parent.parent / "docs" / "selectors.md"
 
@@ -294,12 +295,12 @@ def test_text_patterns_are_what_trying_everything_finds(pattern: str, text: str)
 
 
 def test_capture_reads_what_is_compiled() -> None:
-    """`recording.read_ignored` of `compiled()` is the very matcher that `matches` uses."""
+    """`settings.read_ignored` of `compiled()` is the very matcher that `matches` uses."""
     selector = Selector.parse("a -> b GET /x/{id}?k=*")
-    ignored = recording.read_ignored(selector.compiled())
+    ignored = read_ignored(selector.compiled())
     for target, expected in (("/x/1?k=2", True), ("/x/1", False)):
         path, query = addresses.split_target(target)
-        assert ignored.matches(recording.call_text("a", "b", "GET", path), query) is expected
+        assert ignored.matches(call_text("a", "b", "GET", path), query) is expected
         assert selector.matches("a", "b", "GET", target) is expected
 
 

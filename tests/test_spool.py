@@ -160,3 +160,16 @@ def test_a_torn_line_takes_no_other_with_it(tmp_path: Path) -> None:
     assert result.stdout.split("\n")[:2] == ["refused 28", "refused 27"]
     (file,) = tmp_path.iterdir()
     assert file.read_bytes().split(b"\n") == [b"first", b"a" * 9, b"b" * 14, b"d" * 9, b""]
+
+
+def test_the_first_line_comes_first_also_after_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where not even a file's first line could be written, it is the first that is written once there is room."""
+    spool = make(tmp_path)
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space left"):
+                spool.write(b"lost\n")
+    spool.write(b"x\n")
+    (file,) = files(tmp_path)
+    assert file.read_bytes() == b"first\nx\n"

@@ -86,6 +86,17 @@ def test_events_hold_no_content(store: Store) -> None:
     assert bodies == [Body("", 4), Body(b"", 1), Body(None, 9, why="compressed with br")]
 
 
+def test_fields_that_many_messages_have_are_in_memory_once(store: Store) -> None:
+    """A trace of many calls does not hold its User-Agent as often."""
+    agent = ("User-Agent", "python-requests/2.34.2")
+    keep(
+        store, *(request(float(n), origin(id=f"{n:032x}"))._replace(headers=(agent, ("X-N", str(n)))) for n in range(9))
+    )
+    found = [event.headers for _, event in store.events(ONE) if isinstance(event, Request)]
+    assert found == [(agent, ("X-N", str(n))) for n in range(9)]
+    assert len({id(headers[0]) for headers in found}) == 1
+
+
 def test_lines_come_back_octet_by_octet(store: Store) -> None:
     """Lines are kept as they were written, blanks and unknown fields included."""
     written = to_line(request(2.0, origin()))[:-1].replace(b'"v":1', b'"v": 1, "more": "\xc3\xa9"') + b"  "

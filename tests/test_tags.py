@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,16 @@ def test_the_environment_names_a_process(tmp_path: Path) -> None:
 def test_a_server_is_called_as_its_application(tmp_path: Path) -> None:
     """`python -m SERVER` is no name; the application's first part is."""
     assert name_of(tmp_path, "-m", "pack", application="glance.wsgi.api:application") == "glance"
+
+
+def test_the_documentation_names_each_tag_and_what_a_name_may_hold() -> None:
+    """docs/tags.md: the four headers in their order, the two that a page hides, the characters of a name."""
+    document = (Path(__file__).parent.parent / "docs" / "tags.md").read_text()
+    rows = re.findall(r"^\| `(X-[\w-]+)` \|.*\| (\w+) \|$", document, re.MULTILINE)
+    assert [name for name, _ in rows] == list(tags.ALL)
+    assert [name for name, shown in rows if shown == "hidden"] == [tags.PARENT_ID, tags.TRACE_ID]
+    (marks,) = re.findall(r"letters, digits and `(.*?)`", document)
+    assert all(tags.valid_name(mark) for mark in marks.split())
+    assert [chr(code) for code in range(33, 127) if tags.valid_name(chr(code)) and not chr(code).isalnum()] == sorted(
+        marks.split()
+    )

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from requestshook import config, recording, tags
+from requestshook import config, recording, spool, tags
 from requestshook.errors import ConfigError, RequestshookError
+from requestshook.settings import own_settings, read_settings
 from requestshook.workspace import Workspace
 
 
@@ -83,7 +84,7 @@ redact: {headers: [X-Mine], keys: [mine], patterns: ["mine-[0-9]+"]}
 """
     )
     found.refresh()
-    settings = recording.read_settings(Path(found.path).read_bytes())
+    settings = read_settings(Path(found.path).read_bytes())
     assert settings.services == (("keystone", "http://10.0.0.1:80/identity"),)
     assert (settings.body_limit, settings.maximum, settings.tag_all) == (1024, None, False)
     assert json.loads(Path(found.path).read_text())["redact"] == {
@@ -98,7 +99,7 @@ redact: {headers: [X-Mine], keys: [mine], patterns: ["mine-[0-9]+"]}
 def test_without_a_file_the_defaults_are_those_of_a_process_on_its_own() -> None:
     """A capture.json of an empty configuration says what capture does where there is none."""
     found = workspace().refresh()
-    alone = recording.own_settings()
+    alone = own_settings()
     for name in ("services", "clients", "ignore", "body_limit", "maximum", "tag_all", "group", "open"):
         assert getattr(found, name) == getattr(alone, name), name
 
@@ -211,7 +212,19 @@ def test_commands_at_once_lose_nothing(tmp_path: Path) -> None:
     assert not [name for name in os.listdir(tmp_path / ".requestshook") if name.startswith("capture.json.")]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"v": 2}', '{"v": 1}', '{"v": 1, "key": "00"}', '{"v": 1, "key": 5}'])
+_OPEN = (
+    '{"v": 1, "key": "%s", "recordings": [{"trace": "a", "name": "a", "at": %s, "all": true, "pid": %s, "host": "%s"}]}'
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", '{"v": 2}', '{"v": 1}', '{"v": 1, "key": "00"}', '{"v": 1, "key": 5}', "[" * 100_000,
+        _OPEN % ("00" * 32, "NaN", "null", "x"), _OPEN % ("00" * 32, "1", "1" + "0" * 30, spool.hostname()),
+    ],
+    ids=lambda text: text[:30],
+)  # fmt: skip
 def test_a_capture_file_that_cannot_be_read_is_said_and_kept(text: str) -> None:
     """One line that names the file; the key in it is not thrown away by us."""
     found = workspace()

@@ -153,6 +153,22 @@ def test_forged_tags_are_replaced(spooled: Spooled, trace: str, forged: str) -> 
     assert (asked.parent, asked.caller) == (None, "curl")
     assert dict(wire.headers)[tags.REQUEST_ID] == asked.origin.id
     assert dict(wire.headers)[tags.REQUEST_FROM] == "curl"
+    told = dict(asked.headers)
+    assert (told[tags.REQUEST_ID], told[tags.REQUEST_FROM]) == (asked.origin.id, "curl"), "never logged as it came"
+    assert tags.PARENT_ID not in told
+
+
+def test_tags_of_the_form_are_recorded_as_they_came(spooled: Spooled, trace: str) -> None:
+    """Tags that are believed stand among the headers in their own spelling."""
+    sent = {tags.REQUEST_ID: "a" * 32, tags.REQUEST_FROM: "cli", tags.PARENT_ID: "b" * 32}
+    raw = tuple((name.upper(), value) for name, value in sent.items())
+    Wire().run(
+        Middleware(answering(b"x")),
+        environment(
+            headers_raw=raw, **{"HTTP_" + name.upper().replace("-", "_"): value for name, value in sent.items()}
+        ),
+    )
+    assert one(spooled, Request).headers == raw
 
 
 def test_only_our_own_trace_id_records(spooled: Spooled) -> None:

@@ -10,6 +10,7 @@ from requestshook.events import Headers
 
 _CONTENT = {"CONTENT_TYPE": "Content-Type", "CONTENT_LENGTH": "Content-Length"}
 _PATH_SAFE = "/;:@&=+$,!*'()~"  # RFC 3986, 3.3: what a path segment may hold as it is
+_TAGS = tuple("HTTP_" + name.upper().replace("-", "_") for name in tags.ALL)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _names: dict[str, str] = {}
 
@@ -61,6 +62,17 @@ def headers(environ: dict[str, Any]) -> Headers:
     return (*found, *last)
 
 
+def without_forged(headers: Headers, environ: dict[str, Any], inbound: tags.Inbound, id: str, caller: str) -> Headers:
+    """The headers with what took the place of tags that are of no valid form: such a value is never written."""
+    forged = [key for key, value in zip(_TAGS, inbound) if value is None and key in environ]
+    if not forged:
+        return headers
+    instead = {tags.REQUEST_ID.lower(): id, tags.REQUEST_FROM.lower(): caller}
+    names = {key[5:].lower().replace("_", "-") for key in forged}
+    told = ((name, instead.get(name.lower()) if name.lower() in names else value) for name, value in headers)
+    return tuple((name, value) for name, value in told if value is not None)
+
+
 def _name(key: str) -> str:
     name = _names.get(key)
     if name is None:
@@ -102,10 +114,6 @@ def has_content(environ: dict[str, Any]) -> bool:
 
 def inbound(environ: dict[str, Any]) -> tags.Inbound:
     """The request's tags, each checked."""
+    id, caller, parent, trace = _TAGS
     get = environ.get
-    return tags.inbound(
-        get("HTTP_X_REQUESTSHOOK_REQUEST_ID"),
-        get("HTTP_X_REQUESTSHOOK_REQUEST_FROM"),
-        get("HTTP_X_REQUESTSHOOK_PARENT_ID"),
-        get("HTTP_X_REQUESTSHOOK_TRACE_ID"),
-    )
+    return tags.inbound(get(id), get(caller), get(parent), get(trace))

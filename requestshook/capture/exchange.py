@@ -81,7 +81,7 @@ class Exchange:
     def lost(self, error: Exception) -> None:
         """Something of this call could not be recorded."""
         self._recorder.dropped += 1
-        self._recorder.fault(f"cannot record a call: {error!r}")
+        self._recorder.fault(f"cannot record a call: {type(error).__name__}: {error}")
 
     # What the program sends
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from _thread import RLock  # `threading` is heavy where it is not loaded yet
+from _thread import allocate_lock  # no RLock: eventlet's copy of the module has none
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -42,7 +42,7 @@ class _Switch:
         self.by_record = 0  # blocks of `record` that switched it on
         self.sessions: WeakValueDictionary[int, Any] = WeakValueDictionary()
         self.patches: list[_Patch] = []
-        self.lock = RLock()  # blocks of `record` begin and end in several threads at once
+        self.lock = allocate_lock()  # blocks of `record` begin and end in several threads at once
 
 
 _switch = _Switch()
@@ -82,16 +82,20 @@ def record(name: str) -> Iterator[str]:
         with _switch.lock:
             _switch.by_record -= 1
             if not (_switch.everywhere or _switch.by_record or _switch.sessions):
-                uninstall()
+                _take_off()
 
 
 def uninstall() -> None:
     """Restore what is still ours, switch off what others have wrapped since."""
-    recording.recorder.on_purpose = False
     with _switch.lock:
-        _switch.everywhere = False
-        _switch.sessions.clear()
-        _switch.patches[:] = [patch for patch in reversed(_switch.patches) if not _restored(patch)][::-1]
+        _take_off()
+
+
+def _take_off() -> None:
+    recording.recorder.on_purpose = False
+    _switch.everywhere = False
+    _switch.sessions.clear()
+    _switch.patches[:] = [patch for patch in reversed(_switch.patches) if not _restored(patch)][::-1]
 
 
 def _restored(patch: _Patch) -> bool:
@@ -204,7 +208,7 @@ def _begin(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Exchange | N
         return _tagged(recorder, request, bool(stream))
     except Exception as error:
         recorder.dropped += 1
-        recorder.fault(f"cannot record a call: {error!r}")
+        recorder.fault(f"cannot record a call: {type(error).__name__}: {error}")
         return None
 
 
@@ -298,7 +302,7 @@ def _body_to_chunks(original: Callable[..., Any], body: Any, *arguments: Any, **
 
 def _forget_after_fork() -> None:
     _current.set(None)
-    _switch.lock = RLock()  # a thread that the child has not may have held it
+    _switch.lock = allocate_lock()  # a thread that the child has not may have held it
 
 
 if hasattr(os, "register_at_fork"):

@@ -27,7 +27,7 @@ def _guarded(step: Step) -> Step:
             if self.recorded:
                 step(self, *args)
         except Exception as error:
-            self.recorder.fault(f"a served call is not recorded in full: {error!r}")
+            self.recorder.fault(f"a served call is not recorded in full: {type(error).__name__}: {error}")
 
     return cast(Step, safe)
 

@@ -83,14 +83,18 @@ def _begin(environ: Environ, service: str | None) -> Served | None:
             recorder.count_untied()
             return None
         _name(recorder, service)
-        return _told(recorder, environ, inbound, trace, service or recorder.name())
+        return _told(recorder, environ, inbound, trace, service)
     except Exception as error:
-        recorder.fault(f"a served call is not recorded: {error!r}")
+        recorder.fault(f"a served call is not recorded: {type(error).__name__}: {error}")
         return None
 
 
-def _told(recorder: recording.Recorder, environ: Environ, inbound: tags.Inbound, trace: str, name: str) -> Served:
+def _told(
+    recorder: recording.Recorder, environ: Environ, inbound: tags.Inbound, trace: str, service: str | None
+) -> Served:
     method, url = str(environ.get("REQUEST_METHOD", "")), environs.url(environ)
+    recorder.answers_at(url)
+    name = service or recorder.name()
     caller = inbound.caller or recorder.client_name(environ.get("HTTP_USER_AGENT", "")) or "-"
     recorded = not recorder.is_ignored(caller, name, method, url)
     served = Served(recorder, Serving(inbound.id or tags.new_id(), trace), caller, method, recorded=recorded)
@@ -98,7 +102,8 @@ def _told(recorder: recording.Recorder, environ: Environ, inbound: tags.Inbound,
         has_content = environs.has_content(environ)
         length = environs.content_length(environ)
         http = str(environ.get("SERVER_PROTOCOL", ""))
-        served.begin(inbound.parent, name, method, url, http, environs.headers(environ), has_content, length)
+        headers = environs.without_forged(environs.headers(environ), environ, inbound, served.serving.id, caller)
+        served.begin(inbound.parent, name, method, url, http, headers, has_content, length)
         if has_content and "wsgi.input" in environ:
             environ["wsgi.input"] = Input(environ["wsgi.input"], served)
     environ[CALL] = served
@@ -159,7 +164,7 @@ def _watch(served: Served, result: Any, environ: Environ) -> Any:
             return result
         return (SizedResult if hasattr(kind, "__len__") else Result)(served, result)
     except Exception as error:
-        served.recorder.fault(f"a served call is not recorded in full: {error!r}")
+        served.recorder.fault(f"a served call is not recorded in full: {type(error).__name__}: {error}")
         return result
 
 

@@ -54,10 +54,10 @@ def steps(call: Call) -> str:
 
 
 def status(call: Call) -> str:
-    """How a call ended: its earlier tries, its status, its failure; `…` where nothing was seen."""
+    """How a call ended: earlier tries, status (`✂`: the body broke off), failure; `…` where nothing was seen."""
     ends = ["×" if attempt.status is None else str(attempt.status) for attempt in call.attempts]
     if call.status is not None:
-        ends.append(str(call.status))
+        ends.append(f"{call.status}{'✂' if call.broke_off else ''}")
     if call.failure is not None:
         ends.append(call.failure.error.partition(":")[0])
     return " ".join(ends) or "…"
@@ -91,6 +91,8 @@ def summary(trace: Trace) -> str:
     parts = [f"{_count(len(trace.calls), 'call')} between {_count(len(names), 'service')}"]
     if failed:
         parts.append(f"{failed} failed")
+    if unanswered := sum(call.unanswered for call in trace.calls):
+        parts.append(f"{unanswered} unanswered")
     if trace.ended is not None:
         parts.append(f"in {figures.duration(trace.ended - trace.started)}")
     return ", ".join(parts)

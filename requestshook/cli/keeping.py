@@ -33,7 +33,7 @@ def init(trace: str | None) -> int:
     With TRACE, its services are those whose addresses the recording has seen.
     """
     from requestshook.config.starting import starting_config
-    from requestshook.recording import CONFIG
+    from requestshook.settings import CONFIG
 
     path = os.environ.get("REQUESTSHOOK_CONFIG") or CONFIG
     if os.path.lexists(path):
@@ -62,9 +62,12 @@ def _services(text: str) -> list[tuple[str, str]]:
 )
 @click.argument("names", metavar="TRACE...", nargs=-1, required=True, shell_complete=opening.complete_trace)
 def rm(names: tuple[str, ...]) -> None:
-    """Forget recordings, for good: lines of theirs that come later are dropped too."""
+    """Forget recordings, for good: lines of theirs that come later are dropped too.
+
+    A name that several bear removes none of them: say by id which is meant.
+    """
     with opening.reading() as opened:
-        found = {summary.id: summary for summary in (opening.find(opened.store, name) for name in names)}
+        found = {s.id: s for s in (opening.find(opened.store, name, newest=False) for name in names)}
         held = _open(opened)
         for summary in found.values():
             if summary.id in held:

@@ -111,19 +111,26 @@ class _Bar:
         self._progress.update(self._task, completed=done, total=max(total, done))
 
 
-def find(store: Store, text: str | None) -> Summary:
-    """The recording that is meant; where several bear the name it is the newest, which is said."""
+def find(store: Store, text: str | None, *, newest: bool = True) -> Summary:
+    """The recording that is meant. Where several bear the name it is the newest, which is said, or else none."""
     id = store.find(text)
     summaries = store.traces()
     found = next(summary for summary in summaries if summary.id == id)
-    namesakes = [s for s in summaries if s.name == text and s.id != id] if text is not None and text != id else []
-    if namesakes:
-        others = ", ".join(f"{s.id[:8]} of {figures.moment(s.started)}" for s in namesakes[:_NAMED])
-        more = f" and {len(namesakes) - _NAMED} more" if len(namesakes) > _NAMED else ""
-        newest = f"{id[:8]} of {figures.moment(found.started)}"
-        terminal.note(f"{len(namesakes) + 1} recordings are called {text!r}; taken is the newest, {newest}")
-        terminal.note(f"the others are {others}{more}")
+    named = text is not None and not id.startswith(text)
+    bearers = [summary for summary in summaries if summary.name == found.name] if named else [found]
+    if len(bearers) > 1:
+        _tell_bearers(found, bearers, newest)
     return found
+
+
+def _tell_bearers(found: Summary, bearers: Sequence[Summary], newest: bool) -> None:
+    said = [f"{bearer.id[:8]} of {figures.moment(bearer.started)}" for bearer in bearers]
+    more = f" and {len(said) - _NAMED - 1} more" if len(said) > _NAMED + 1 else ""
+    many = f"{len(said)} recordings are called {found.name!r}"
+    if not newest:
+        raise NotFoundError(f"{many}: say by id which is meant: {', '.join(said[: _NAMED + 1])}{more}")
+    others = ", ".join(said[1 : _NAMED + 1])
+    terminal.note(f"{many}; taken is the newest, {said[0]}; by their ids: {others}{more}")
 
 
 def build(opened: Opened, id: str) -> Trace:

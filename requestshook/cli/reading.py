@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -42,22 +42,26 @@ _HEADS = (
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 def traces(as_json: bool) -> None:
     """List the recordings, the newest first."""
+    from requestshook.workspace import Workspace
+
     try:
         with opening.reading() as opened:
             found = opened.store.traces()
+            open_ones = {item.trace for item in Workspace(opened.config).recordings()}
     except NotFoundError:
-        found = []
+        found, open_ones = [], set()
     if as_json:
         terminal.print_json([fields.summary(item) for item in found])
     elif not found:
         terminal.note(opening.NOTHING_YET)
     else:
-        terminal.print_table(_HEADS, [_row(item) for item in found])
+        terminal.print_table(_HEADS, [_row(item, item.id in open_ones) for item in found])
         terminal.say_next(f"requestshook show {shlex.quote(found[0].name)}")
 
 
-def _row(found: Summary) -> tuple[Cell, ...]:
-    took = "open" if found.ended is None else figures.duration(found.ended - found.started)
+def _row(found: Summary, is_open: bool) -> tuple[Cell, ...]:
+    unended = "open" if is_open else "end not seen"
+    took = unended if found.ended is None else figures.duration(found.ended - found.started)
     return (
         Cell(found.name, "bold"),
         Cell(found.id[:8]),
@@ -150,17 +154,9 @@ def _show_calls(opened: Opened, trace: Trace, selector: str, as_curl: bool, as_j
 def select(trace: Trace, selector: str) -> Sequence[Call]:
     """The calls of a trace that a selector names: by any of their views."""
     from requestshook.selectors import Selector
+    from requestshook.trace import selecting
 
-    wanted = Selector.parse(selector)
-    return wanted.pick([call for call in trace.calls if any(wanted.matches(*names) for names in _names(call))])
-
-
-def _names(call: Call) -> Iterator[tuple[str, str, str, str]]:
-    yield call.caller, call.callee, call.method, call.target
-    for view in call.views:
-        if view.request is not None:
-            event = view.request.event
-            yield call.caller, call.callee, getattr(event, "method", call.method), getattr(event, "url", call.target)
+    return selecting.select(trace.calls, Selector.parse(selector))
 
 
 def _show_steps(opened: Opened, steps: Sequence[Step], as_curl: bool, as_json: bool, name: str) -> None:

@@ -135,6 +135,7 @@ def _settings(config: Config) -> PageSettings:
         redaction=config.redact.on,
         services=config.services,
         ignored=tuple(str(selector) for selector in config.ignore),
+        references=tuple((found.call, found.title, found.url) for found in config.references),
     )
 
 
@@ -145,6 +146,7 @@ def _complain(trace: Trace) -> int:
         faults.append("it has no call")
     if trace.ended is None:
         faults.append("its end was not seen: it may still be open")
+    faults += [f"({call.request_step}) {call.callee} was not seen to answer" for call in trace.calls if call.unanswered]
     faults += [remark for remark in trace.remarks if "could not write" in remark]
     for fault in faults:
         terminal.note(f"{trace.name}: {fault}")

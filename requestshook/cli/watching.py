@@ -174,7 +174,10 @@ def _print_faults(found: Status) -> None:
         terminal.say(f"{service.program} (pid {service.pid}, user {service.user}) cannot write here", "red")
     if found.unread:
         terminal.say()
-        terminal.say(f"{len(found.unread)} lines could not be read; they are kept in the store:", "yellow")
+        terminal.say(
+            f"{len(found.unread)} line{'' if len(found.unread) == 1 else 's'} could not be read, kept in the store:",
+            "yellow",
+        )
     for item in found.unread[-_MOST_UNREAD:]:
         terminal.say(f"  {item.file}:{item.number}: {item.reason}")
 

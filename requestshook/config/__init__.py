@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from requestshook import addresses, recording, tags
+from requestshook import addresses, settings, tags
 from requestshook.config.notes import Page, Reference, read_header_names, read_page, read_reference, read_selector
 from requestshook.config.positions import Document, Value
 from requestshook.errors import ConfigError
@@ -71,15 +71,15 @@ class Config:
 
 def load(path: str | os.PathLike[str] | None = None) -> Config:
     """The configuration at `path`, else the one found from here, else all defaults; raises ConfigError."""
-    found = os.path.abspath(path) if path is not None else recording.find_config()
+    found = os.path.abspath(path) if path is not None else settings.find_config()
     root = os.path.dirname(found) if found else os.getcwd()
     given = os.environ.get("REQUESTSHOOK_DIR")
-    folder = os.path.abspath(given) if given else os.path.join(root, recording.FOLDER)
+    folder = os.path.abspath(given) if given else os.path.join(root, settings.FOLDER)
     config = Config(found, root, folder, os.path.join(folder, "traces.db"))
     return parse(_read(found), config, _shown(found)) if found else config
 
 
-def parse(text: str, config: Config, name: str = recording.CONFIG) -> Config:
+def parse(text: str, config: Config, name: str = settings.CONFIG) -> Config:
     """The configuration with what the text of a file says; `name` stands in the errors."""
     document = Document(text, name)
     root = document.root()

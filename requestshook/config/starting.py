@@ -56,7 +56,7 @@ _REST = """
 #     url: https://docs.openstack.org/api-ref/identity/v3/
 #     response: {highlight: [X-Subject-Token]}
 
-# Where recordings are kept; also postgresql://user@host/db.
+# Where recordings are kept.
 # store: .requestshook/traces.db
 """
 

@@ -20,7 +20,7 @@ from requestshook import environment
 from requestshook.demo import folder as folders
 from requestshook.demo.system import System
 from requestshook.errors import RequestshookError
-from requestshook.recording import FOLDER
+from requestshook.settings import FOLDER
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,7 +115,13 @@ def _say_and_run(folder: Path, variables: dict[str, str], arguments: Sequence[st
     """Run one of our commands as a person in that folder would, its output where ours goes; its exit status."""
     _print_command(("requestshook", *arguments), console)
     console.file.flush()
-    child = subprocess.Popen([sys.executable, "-m", "requestshook", *arguments], cwd=folder, env=variables)
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, [signal.SIGINT]
+    )  # an interpreter that starts would print a traceback
+    try:
+        child = subprocess.Popen([sys.executable, "-m", "requestshook", *arguments], cwd=folder, env=variables)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     try:
         status = child.wait()
     except BaseException:

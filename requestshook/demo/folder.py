@@ -43,6 +43,7 @@ _REFERENCES = {
 _MKDOCS = f"""\
 {_MARK}: what a page of requestshook needs of a site is below markdown_extensions.
 site_name: requestshook demo
+use_directory_urls: false  # so that its pages can be opened from disk
 theme:
   name: material
   font: false

@@ -62,14 +62,14 @@ def rows(calls: tuple[Call, ...], lanes: tuple[str, ...], pseudonyms: Pseudonyms
 
 
 def outcome(call: Call) -> str:
-    """The status, the error's name, or nothing where no answer was seen."""
+    """The status (`200✂` where the body broke off), the error's name, or nothing where no answer was seen."""
     if call.failure is not None:
         return steps.error_name(call)
-    return str(call.status or "")
+    return f"{call.status or ''}{'✂' if call.broke_off else ''}"
 
 
 def kind(call: Call) -> str:
     """The status's first digit; `x` where the call failed without one."""
-    if call.failure is not None or call.status is None:
+    if call.failure is not None or call.broke_off or call.status is None:
         return "x"
     return str(call.status)[:1]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from requestshook.events import Body, Headers
+from requestshook.events import CLOSED, COMPLETE, Body, Headers
 from requestshook.page import json_text, quantities
 from requestshook.page.escape import visible
 from requestshook.page.settings import Words
-from requestshook.trace.calls import Message
+from requestshook.trace.calls import UNSEEN, Message
 
 SHOWN_OCTETS = 32  # of what is no text
 _LINE_FEED = "␊"
@@ -39,21 +39,36 @@ def show(message: Message, body: Body | None, text: str | None, words: Words) ->
     about = body or message.body
     if about is None:
         return Content("text", ["..."], words["body_unseen"])
+    whole = message.end == COMPLETE and not about.cut
+    if not about.size and message.end != COMPLETE:
+        return Content("text", ["..."], words["body_unseen"])
     if text:
-        return _text(text, about, message.event.headers, words)
+        return _text(text, about, message.event.headers, words, whole=whole)
     if isinstance(about.content, bytes) and about.content:
-        return _octets(about.content, about, words)
+        return _octets(about.content, about, words, whole=whole)
     if (not about.size and about.content is None) or (about.content in ("", b"") and not about.cut):
         return Content("json", [words["none"]])
     why = about.why or words["body_not_kept"]
     return Content("text", ["..."], f"{quantities.size(about.size)}, {why}")
 
 
-def _text(text: str, body: Body, headers: Headers, words: Words) -> Content:
+def ending(message: Message, words: Words) -> str:
+    """A sentence about a body that did not come to its end; empty where it did."""
+    size = quantities.size(message.body.size) if message.body else "?"
+    if message.end == COMPLETE:
+        return ""
+    if message.end == UNSEEN:
+        return words["body_unseen"]
+    if message.end == CLOSED:
+        return words.phrase("body_closed", size=size)
+    return words.phrase("body_broke", size=size, error=message.end.removeprefix("error: "))
+
+
+def _text(text: str, body: Body, headers: Headers, words: Words, *, whole: bool) -> Content:
     language = _language(headers, text)
     remark = _remark(len(text.encode("utf-8", "replace")), body, words)
     if language == "json" or text.lstrip(" \t\r\n")[:1] in ("{", "["):
-        lines = json_text.respace(text, cut=body.cut)
+        lines = json_text.respace(text, cut=not whole)
         if lines is not None:
             if not text.isprintable():
                 lines = [visible(line) for line in lines]
@@ -71,9 +86,9 @@ def _kept_ends(lines: list[str]) -> list[str]:
     return [line if filled[0] <= number <= filled[-1] else line + _LINE_FEED for number, line in enumerate(lines)]
 
 
-def _octets(content: bytes, body: Body, words: Words) -> Content:
+def _octets(content: bytes, body: Body, words: Words, *, whole: bool) -> Content:
     shown = repr(content[:SHOWN_OCTETS])
-    if len(content) > SHOWN_OCTETS or body.cut:
+    if len(content) > SHOWN_OCTETS or not whole:
         shown += "..."
     return Content("json", [shown], _remark(len(content), body, words))
 

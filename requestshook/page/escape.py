@@ -39,8 +39,9 @@ _SIMPLE = re.compile(r"[A-Za-z]{0,30}|[0-9]{1,4}")
 _CONTROLS = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
 # What reads a page before its Markdown is read, fences or not: macros, included files, Critic's marks.
 _BEFORE_MARKDOWN = re.compile(r"\{(?=[{%#!]|--|\+\+|~~|==|>>)")
-_TITLE = re.compile(rf'["<>&\\`{_CONTROLS}]|{_BEFORE_MARKDOWN.pattern}')
+_TITLE = re.compile(rf'["<>\\`{_CONTROLS}]|{_BEFORE_MARKDOWN.pattern}')
 # An attribute's value is read as Markdown before it is read as an attribute.
+_LINK = re.compile(rf'[()<>"\'\\`*\s{_CONTROLS}]|{_BEFORE_MARKDOWN.pattern}')
 _LABEL = re.compile(r"(?<=[^\W_])_(?=[^\W_])|:(?=[0-9]+(?:[ /]|$))|(" + _SPELLED + ")", re.VERBOSE)
 _JOINER = "\u2060"  # seen by nobody
 _MERMAID = re.compile(r"[^\w /.,?\-→←–·‹›…\u2400-\u2424\ufffd]|\b[eE](?=[nN][dD]\b)")
@@ -74,6 +75,11 @@ def title(text: str) -> Markdown:
 def label(text: str) -> Markdown:
     """Text between the double quotes of an attribute in braces: percent-encoded where it could be markup."""
     return Markdown(_LABEL.sub(_percent_found, text.encode("utf-8", "replace").decode()))
+
+
+def link(url: str) -> Markdown:
+    """An author's URL between the parentheses of a link: percent-encoded where it could leave them, else as it is."""
+    return Markdown(_LINK.sub(_percent, url.encode("utf-8", "replace").decode()))
 
 
 def code(text: str) -> Markdown:

@@ -39,9 +39,7 @@ def lines(trace: Trace, pseudonyms: Pseudonyms) -> Iterator[Line]:
             callee=call.callee,
             depth=call.depth,
             what=_what(step, pseudonyms),
-            duration=""
-            if step.kind == "request" or call.answered is None
-            else quantities.duration(call.answered - call.started),
+            duration=_duration(step),
             size=_size(step),
         )
 

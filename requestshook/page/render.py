@@ -16,7 +16,7 @@ from requestshook.errors import RequestshookError
 from requestshook.page import callmap, command, diagram, escape, figures, lanes, log
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.settings import PageSettings, Words
-from requestshook.page.steps import Load, StepWriter, Tab
+from requestshook.page.steps import Load, StepWriter, Tab, first_uses
 from requestshook.trace.calls import Trace
 
 PARTS = ("page", "command", "map", "diagram", "steps", "log")
@@ -27,6 +27,7 @@ _FILTERS: dict[str, Callable[[str], escape.Markdown]] = {
     "inline": escape.inline,
     "title": escape.title,
     "label": escape.label,
+    "link": escape.link,
     "code": escape.code,
     "markdown": escape.Markdown,
 }
@@ -58,7 +59,8 @@ def render(
 def _context(trace: Trace, load: Load, settings: PageSettings) -> dict[str, Any]:
     words = Words(settings.labels)
     pseudonyms = Pseudonyms()
-    writer = StepWriter(load, settings, words, pseudonyms, {call.id: call.request_step for call in trace.calls})
+    numbers = {call.id: call.request_step for call in trace.calls}
+    writer = StepWriter(load, settings, words, pseudonyms, numbers, first_uses(trace.calls, settings))
     pseudonyms.note(command.texts(trace))
     for step in trace.steps:
         pseudonyms.note(writer.texts(step))

@@ -6,16 +6,17 @@ reference, highlights, text after) has its place here and is empty until there a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from requestshook import addresses, tags
-from requestshook.events import CLOSED, COMPLETE, Attempt, Body, Headers, Request, Response
-from requestshook.page import content, quantities
+from requestshook.events import COMPLETE, Attempt, Body, Headers, Request, Response
+from requestshook.page import content
 from requestshook.page.escape import visible
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.settings import PageSettings, Words
+from requestshook.trace import selecting
 from requestshook.trace.calls import UNSEEN, Call, Message, Step, View
 
 Load = Callable[[int], "Body | None"]
@@ -71,6 +72,7 @@ class StepWriter:
     words: Words
     pseudonyms: Pseudonyms
     numbers: dict[str, int] = field(default_factory=dict)  # call id: the number of its request's step
+    references: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # of a step: title and URL
     _hidden: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,6 +118,7 @@ class StepWriter:
             depth=call.depth,
             remarks=tuple(self._remarks(step)),
             tabs=tuple(self._tabs(step, heading)),
+            reference=self.references.get(step.number),
         )
 
     def _target(self, call: Call) -> str:
@@ -154,17 +157,13 @@ class StepWriter:
             if call.inferred and call.parent in self.numbers:
                 yield self.words.phrase("parent_inferred", step=self.numbers[call.parent])
             yield from self._changes(call)
+            if call.answered is None:
+                yield self.words["unanswered"]
         elif call.attempts:
             earlier = ", ".join(_attempt(attempt) for attempt in call.attempts)
             yield self.words.phrase("attempts_before", count=len(call.attempts) + 1, earlier=earlier)
         if message is not None and message.end not in (COMPLETE, UNSEEN):
-            yield self._half_read(message)
-
-    def _half_read(self, message: Message) -> str:
-        size = quantities.size(message.body.size) if message.body else "?"
-        if message.end == CLOSED:
-            return self.words.phrase("body_closed", size=size)
-        return self.words.phrase("body_broke", size=size, error=message.end.removeprefix("error: "))
+            yield content.ending(message, self.words)
 
     def _changes(self, call: Call) -> Iterator[str]:
         """What the innermost view saw otherwise than the outermost: a proxy's doing."""
@@ -195,6 +194,15 @@ def outcome(step: Step) -> str:
 def error_name(call: Call) -> str:
     """`ConnectTimeout` of `ConnectTimeout: …`."""
     return _error(call).partition(":")[0].strip()[:100] or "Error"
+
+
+def first_uses(calls: Sequence[Call], settings: PageSettings) -> dict[int, tuple[str, str]]:
+    """The steps at which documentation is shown: the request of the first call that each reference names."""
+    found: dict[int, tuple[str, str]] = {}
+    for selector, title, url in settings.references:
+        for call in selecting.select(calls, selector)[:1]:
+            found.setdefault(call.request_step, (title, url))
+    return found
 
 
 def anchor(number: int) -> str:

@@ -17,9 +17,10 @@ from requestshook.run.execution import Finished, NotStarted, execute, find
 from requestshook.workspace import Workspace
 
 _SILENT = (
-    "no process of {} reported, so none of its calls is recorded: it is not Python, older than Python 3.10, "
-    "started with -I, -E or -S, or its user cannot write to {}"
+    "no process of {} reported, so its own side of its calls is not recorded: it is not Python, older than "
+    "Python 3.10, started with -I, -E or -S, or its user cannot write to {}{}"
 )
+_TRY_ALL = "; with --all, services that record here tell what it asks of them"
 
 
 class Ran(NamedTuple):
@@ -72,7 +73,7 @@ def _recorded(
     try:
         with (
             _open_to_all(workspace, trace, name) if all else nullcontext(),
-            _listening(workspace.folder, trace, command),
+            _listening(workspace.folder, trace, command, all),
         ):
             yield finished
         status = finished[0].status
@@ -81,7 +82,9 @@ def _recorded(
         raise
     finally:
         output, cut = (finished[0].output, finished[0].cut) if finished else ((), False)
-        known = secrets.given(recorder.settings().redactor, command, os.environ)
+        redactor = recorder.settings().redactor
+        known = secrets.met(redactor, os.path.join(workspace.folder, "spool"), trace, output)
+        known |= secrets.given(redactor, command, os.environ)
         recorder.emit(events.Recorded(time.time(), trace, status, secrets.without(output, known), cut))
 
 
@@ -95,7 +98,7 @@ def _open_to_all(workspace: Workspace, trace: str, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _listening(folder: str, trace: str, command: Sequence[str]) -> Iterator[None]:
+def _listening(folder: str, trace: str, command: Sequence[str], all: bool) -> Iterator[None]:
     """Say it where no interpreter got our environment: the first one takes a file away that we leave there."""
     sign = os.path.join(folder, UNSEEN + trace)
     with suppress(OSError):
@@ -103,7 +106,7 @@ def _listening(folder: str, trace: str, command: Sequence[str]) -> Iterator[None
     try:
         yield
         if os.path.exists(sign):
-            _say(_SILENT.format(command[0], folder))
+            _say(_SILENT.format(command[0], folder, "" if all else _TRY_ALL))
     finally:
         with suppress(OSError):
             os.unlink(sign)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import accumulate
 
 from requestshook.redact import Redactor
-from requestshook.shapes import Edit, apply_within
+from requestshook.redact.shapes import Edit, apply_within
 
 _SHORTEST = 6  # a shorter value stands in ordinary words by chance
+_MOST_READ = 256 * 1024 * 1024  # octets of the spool
+_WORD = re.compile(r"[^\s'\"`‹›|,;()<>\[\]{}]{6,}")
+_MARK = re.compile("‹[\\w-]+:[0-9a-f]{16}›".encode())
 
 Pieces = tuple[tuple[str, str], ...]
 
@@ -26,6 +31,47 @@ def given(redactor: Redactor, command: Sequence[str], environ: Mapping[str, str]
         redacted = redactor.value(name, value)
         if redacted != value:
             _add(found, value, redacted)
+    return found
+
+
+def met(redactor: Redactor, spool: str, trace: str, output: Pieces) -> dict[str, str]:
+    """The words of the output that were replaced elsewhere in the recording, each with its pseudonym there.
+
+    The lines hold no secret, but its digits: a word that gives the same ones under the store's key is the secret.
+    """
+    known = _digits(spool, trace.encode()) if redactor.on else {}
+    if not known:
+        return {}
+    found: dict[str, str] = {}
+    text = "".join(text for _, text in output)
+    for word in {part for match in _WORD.finditer(text) for part in _parts(match[0])}:
+        pseudonym = redactor.pseudonym("token", word)
+        if pseudonym[-17:-1] in known:
+            _add(found, word, known[pseudonym[-17:-1]])
+    return found
+
+
+def _parts(word: str) -> Iterator[str]:
+    """A word as it stands, without the stop after it, and what follows a sign in it: `token=…`, `id:…`."""
+    yield word
+    yield word.rstrip(".:!?")
+    for sign in "=:":
+        yield word.partition(sign)[2].rstrip(".:!?")
+
+
+def _digits(spool: str, trace: bytes) -> dict[str, str]:
+    """The pseudonyms in the spool's lines of this recording, by their digits."""
+    found: dict[str, str] = {}
+    room = _MOST_READ
+    for entry in os.scandir(spool) if os.path.isdir(spool) else ():
+        if room > 0 and entry.is_file(follow_symlinks=False):
+            with suppress(OSError), open(entry.path, "rb") as file:
+                for line in file:
+                    room -= len(line)
+                    if trace in line:
+                        found.update((match[0].decode()[-17:-1], match[0].decode()) for match in _MARK.finditer(line))
+                    if room < 0:
+                        break
     return found
 
 

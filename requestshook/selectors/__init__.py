@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from requestshook import addresses, recording
+from requestshook import addresses, settings
 from requestshook.errors import SelectorError
 from requestshook.selectors.wildcards import VARIABLE, pair_pattern, path_pattern
 
@@ -36,10 +36,10 @@ class Selector:
     path: str  # as written
     query: str | None = None  # as written; None: not compared, "": there is none
     nth: int | None = None  # the N-th of the calls that match; -1: the last; None: all
-    _compiled: recording.Ignored = field(init=False, repr=False, compare=False)
+    _compiled: settings.Ignored = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_compiled", recording.read_ignored(_compile(self)))
+        object.__setattr__(self, "_compiled", settings.read_ignored(_compile(self)))
 
     @classmethod
     def parse(cls, text: str) -> Selector:
@@ -67,7 +67,7 @@ class Selector:
     def matches(self, caller: str, callee: str, method: str, target: str) -> bool:
         """Whether one view of a call is meant; the target is a path with its query, or a URL. `nth` is not asked."""
         path, query = addresses.split_target(target)
-        return self._compiled.matches(recording.call_text(caller, callee, method, path), query)
+        return self._compiled.matches(settings.call_text(caller, callee, method, path), query)
 
     def pick(self, matching: Sequence[Call]) -> Sequence[Call]:
         """Of a trace's calls that match, in the trace's order, those that `nth` leaves: all, one or none."""
@@ -76,7 +76,7 @@ class Selector:
         return matching[-1:] if self.nth == -1 else matching[self.nth - 1 : self.nth]
 
     def compiled(self) -> dict[str, Any]:
-        """The selector as `capture.json` holds it and `recording.read_ignored` reads it."""
+        """The selector as `capture.json` holds it and `settings.read_ignored` reads it."""
         return _compile(self)
 
 

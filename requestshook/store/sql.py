@@ -25,6 +25,7 @@ from requestshook.store.schema import MIGRATIONS
 from requestshook.store.values import Kept, Line, Mark, Summary, Unread, digest
 
 _CHUNK = 200  # lines read at a time
+_KNOWN_FIELDS = 10_000
 _OF_CALLS = "('request', 'response', 'body', 'failure')"
 
 
@@ -202,10 +203,11 @@ class BaseStore(ABC):
             yield 0, process
         for count in self.lost(trace):
             yield 0, count
+        known: dict[tuple[str, str], tuple[str, str]] = {}
         for id, octets in self._read(trace):
             event = from_line(octets)
             if not isinstance(event, Process):
-                yield id, without_content(event)
+                yield id, _sharing(without_content(event), known)
 
     def body(self, ref: int) -> Body | None:
         """The body in one line, its content included."""
@@ -291,6 +293,15 @@ class BaseStore(ABC):
     def unread(self) -> list[Unread]:
         """The lines that could not be read, the oldest first."""
         return [Unread(*row) for row in self.rows("SELECT file, number, reason, line FROM unread ORDER BY id")]
+
+
+def _sharing(event: Event, known: dict[tuple[str, str], tuple[str, str]]) -> Event:
+    """The event with header fields that others have, too, in memory once: most of a trace is such fields."""
+    if not isinstance(event, (Request, Response)):
+        return event
+    if len(known) > _KNOWN_FIELDS:
+        known.clear()
+    return event._replace(headers=tuple([known.setdefault(pair, pair) for pair in event.headers]))
 
 
 def _more(earlier: int, now: int) -> int:

@@ -42,7 +42,7 @@ class Call:
 
     id: str
     parent: str | None
-    inferred: bool  # the parent was found by time, not by id
+    inferred: bool  # the parent was found by time or by headers of other tools, not by id
     depth: int
     caller: str
     callee: str
@@ -66,8 +66,18 @@ class Call:
 
     @property
     def failed(self) -> bool:
-        """No response, a failure after one, or a status of 400 and more."""
-        return self.failure is not None or (self.status or 0) >= 400
+        """A failure, a status of 400 and more, or a response whose body broke off."""
+        return self.failure is not None or self.broke_off or (self.status or 0) >= 400
+
+    @property
+    def broke_off(self) -> bool:
+        """A response came, and its body ended in a fault."""
+        return self.response is not None and self.response.end.startswith("error")
+
+    @property
+    def unanswered(self) -> bool:
+        """Neither a response nor a failure was seen: who made or served the call is gone, or still at it."""
+        return self.response is None and self.failure is None
 
 
 @dataclass(frozen=True, slots=True)

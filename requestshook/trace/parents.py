@@ -1,10 +1,12 @@
-"""What each call was made for: by the id it carries, else by the one call that its caller was answering just then."""
+"""What each call was made for: by the id it carries, else by other tools' headers, else by time."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import islice
 
+from requestshook.trace import marks
 from requestshook.trace.drafts import Draft
 
 
@@ -50,7 +52,7 @@ def _the_one(found: list[Draft], child: Draft) -> Draft | None:
 
 
 def _infer(drafts: list[Draft]) -> None:
-    """Where nothing says it: the parent is the call that the caller was answering, if it was exactly one."""
+    """Where no header of ours says it: what other tools' headers name, else the one call that the caller answered."""
     moments: list[tuple[float, int, str, Draft]] = []
     for draft in drafts:
         moments.append((draft.started, 0, draft.id, draft))
@@ -58,16 +60,53 @@ def _infer(drafts: list[Draft]) -> None:
             moments.append((draft.started, 1, draft.id, draft))
         if draft.answered is not None:
             moments.append((max(draft.answered, draft.started), 2, draft.id, draft))
-    serving: dict[str, dict[str, Draft]] = defaultdict(dict)
+    services: dict[str, _Answering] = defaultdict(_Answering)
     for _, kind, _, draft in sorted(moments, key=lambda moment: moment[:3]):
         if kind == 0:
-            serving[draft.callee][draft.id] = draft
+            services[draft.callee].begin(draft)
         elif kind == 2:
-            serving[draft.callee].pop(draft.id, None)
+            services[draft.callee].end(draft)
         else:
-            answering = [other for other in serving[draft.caller].values() if other is not draft][:2]
-            if len(answering) == 1:
-                draft.parent, draft.inferred = answering[0], True
+            draft.parent = services[draft.caller].cause(draft)
+            draft.inferred = draft.parent is not None
+
+
+class _Answering:
+    """The calls that one service is answering, and those that it has answered, by the marks that it knows them by."""
+
+    def __init__(self) -> None:
+        self._now: dict[str, Draft] = {}
+        self._marked_now: dict[str, dict[str, Draft]] = defaultdict(dict)
+        self._marked: dict[str, dict[str, Draft]] = defaultdict(dict)
+
+    def begin(self, draft: Draft) -> None:
+        """It was called."""
+        self._now[draft.id] = draft
+        for mark in marks.known(draft):
+            self._marked_now[mark][draft.id] = self._marked[mark][draft.id] = draft
+
+    def end(self, draft: Draft) -> None:
+        """It has answered."""
+        self._now.pop(draft.id, None)
+        for mark in marks.known(draft):
+            self._marked_now[mark].pop(draft.id, None)
+
+    def cause(self, draft: Draft) -> Draft | None:
+        """The one call that it made this one for, as far as that can be told."""
+        carried = marks.sent(draft)
+        for marked in (self._marked_now, self._marked):
+            found = [other for mark in carried for other in _two(marked.get(mark, {}), draft)]
+            if found:
+                return found[0] if len({other.id for other in found}) == 1 else None
+        answering = _two(self._now, draft)
+        if len(answering) != 1 or marks.differ(carried, marks.known(answering[0])):
+            return None
+        return answering[0]
+
+
+def _two(found: dict[str, Draft], draft: Draft) -> list[Draft]:
+    """Two of them at most, itself left out."""
+    return list(islice((other for other in found.values() if other is not draft), 2))
 
 
 def _cut_circles(drafts: list[Draft]) -> int:

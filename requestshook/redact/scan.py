@@ -7,17 +7,20 @@ of JSON, an XML element, a pair of a query. So one scan serves all formats, also
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from typing import Protocol
 from urllib.parse import unquote, unquote_plus
 
-from requestshook.shapes import Edit, Shapes, Strainer, apply, apply_within, settled
-from requestshook.spelling import (
+from requestshook.redact.lines import line_value, option_value, row_value
+from requestshook.redact.shapes import Edit, Shapes, Strainer, apply, apply_within, settled
+from requestshook.redact.spelling import (
     after_unescaping,
     escaped,
     level,
     lower,
+    percent_decoded,
     places_of,
     string_end,
     unescaped,
@@ -30,7 +33,7 @@ COOKIES = "cookies"  # pairs of a name and a secret
 SET_COOKIE = "set-cookie"  # one such pair, then attributes
 
 _JOINING = ("_", "-", ".", " ")
-_STEMS = ("pass", "pwd", "secret", "token", "key", "credential", "authorization", "cookie", "session")
+_STEMS = ("pass", "pwd", "secret", "token", "key", "credential", "authorization", "cookie", "sess")
 
 
 _WORD = re.compile(r"[\w.\-]*")
@@ -39,10 +42,19 @@ _STRING = re.compile(r"""[bu]?((\\*)(["']))""")
 _NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*")
 _LITERAL = re.compile(r"true|false|null|None|True|False")
 _BETWEEN = re.compile(r"(?:[\s,]|\\+[nrt])*")
-_OBJECT_ID = re.compile(r"""\{[^{}]*?\\*["']id\\*["']\s*:\s*""")
+_INSIDE = r"""\{(?:[^{}]|\{[^{}]*\})*?\\*["']"""
+_OBJECT_ID = re.compile(_INSIDE + r"""(?:id|value)\\*["']\s*:\s*""")
+_OBJECT_VALUE = re.compile(_INSIDE + r"""value\\*["']\s*:\s*""")
+_PAIR = re.compile(r"""(\\*)(["'])\s*,\s*(?:\1\2([vV]alue)\1\2\s*:\s*)?""")
+_ENTITY_MEMBER = re.compile(r"""(&(?:quot|#34|#x22);)\s*:\s*\1([^"'<>&]*(?:&(?!quot;|#34;|#x22;)[^"'<>&]*)*)""")
+_TAG_BEFORE = re.compile(r"""<(?=[^<>]*(?:name|key|id|type|property)\s*=\s*["']\Z)""", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]{0,600}")
+_VALUE_ATTRIBUTE = re.compile(r"""\s(?:value|content)\s*=\s*(["'])([^"'<>]*)\1""", re.IGNORECASE)
+_MARKUP = re.compile(r"""\ufeff?\s*[<{\["]""")  # what has elements, even where it was cut
+_NEAR = 300  # characters
+_NEAR_END = 16384
 _QUERY = re.compile(r"""\?[^\s"'<>]*""")
 _ASSIGNMENT = re.compile(r"(?:\]|%5d)?(?:(\s*[:=]\s*)|%3d)")
-_LINE_REST = re.compile(r"[^\r\n]*")
 _BARE = re.compile(r"""[^&\s"'<>\\]*""")
 _BARE_ENCODED = re.compile(r"""(?:(?!%26|%23)[^&\s"'<>\\])*""", re.IGNORECASE)
 _BARE_IN_PATH = re.compile(r"""[^&\s"'<>\\;/?#,]*""")
@@ -51,8 +63,13 @@ _HIDING = re.compile(r"\\u00(?:2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a]
 _JSON_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _JSON_BEGIN = re.compile(r'\ufeff?\s*[\[{"]')
 
+_CURL_USER = re.compile(r"""(?<=\s)(?:-[uU]|--user|--proxy-user)[ =]?["']?[^\s:"'/=]+:(?!//|\d+\b)([^\s"']+)""")
+_RUN = re.compile(r"""[^\s"'<>&]+""")
+_BASE64_JSON = re.compile(r"(?<![\w.+/-])eyJ[A-Za-z0-9_+/-]{17,}(?![\w.+/-])", re.ASCII)
+_URL_SAFE = {ord("-"): "+", ord("_"): "/"}
+_STEERING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[()][0-9A-Z])")
 _DEPTH = 6  # of JSON in strings of JSON
-_ROUNDS = 5  # where findings overlap, what stands instead may meet its neighbours in a new way
+_ROUNDS = 5  # what stands instead may meet its neighbours in a new way
 
 
 class Secrets(Protocol):
@@ -89,21 +106,30 @@ class Scanner:
             found = self._find(text, octets, cut)
             if not found:
                 break
-            edits = settled(text, found)
-            text, octets = apply(text, edits), None
-            if set(found) == set(edits):
-                break
+            text, octets = apply(text, settled(text, found)), None
         return text
 
     def redact_pieces(self, pieces: list[str], cut: bool = False) -> list[str]:
         """The pieces of one text with its secrets replaced: one may begin in one piece and end in the next."""
         for _ in range(_ROUNDS):
-            edits = self.edits("".join(pieces), cut=cut)
+            edits = self._edits_of_output("".join(pieces), cut)
             if not edits:
                 break
             begins = accumulate(map(len, pieces), initial=0)
             pieces = [apply_within(piece, begin, edits) for piece, begin in zip(pieces, begins)]
         return pieces
+
+    def _edits_of_output(self, text: str, cut: bool) -> list[Edit]:
+        """What is to be replaced in what a command printed, also where colours stand between a name and its value."""
+        edits = self.edits(text, cut=cut)
+        edits += [Edit(*m.span(1), self._known.pseudonym("password", m[1])) for m in _CURL_USER.finditer(text)]
+        if "\x1b" in text:
+            gaps = [piece.span() for piece in _STEERING.finditer(text)]
+            seen = list(zip([0, *(end for _, end in gaps)], [*(start for start, _ in gaps), len(text)]))
+            places = [at for start, end in seen for at in range(start, end)]
+            plain = "".join([text[start:end] for start, end in seen])
+            edits += [Edit(places[e.start], places[e.end - 1] + 1, e.text) for e in self.edits(plain, cut=cut)]
+        return settled(text, edits) if edits else edits
 
     def edits(self, text: str, octets: bytes | None = None, cut: bool = False, depth: int = 0) -> list[Edit]:
         """What is to be replaced in the text, in order. `cut`: the text ends where something of it was cut off."""
@@ -127,6 +153,10 @@ class Scanner:
         self._by_shape.find(text, octets, cut, found)
         if 0x5C in octets and depth < _DEPTH and (stems or self._hides_words(text)):
             self._hidden(text, cut, depth, found)
+        if depth < _DEPTH and (b"%22" in octets or b"%40" in octets):
+            self._encoded(text, cut, depth, found)
+        if depth < _DEPTH and b"eyJ" in octets:
+            self._in_base64(text, depth, found)
         for pattern in self._patterns:
             found += [Edit(*m.span(), self._known.pseudonym("secret", m[0])) for m in pattern.finditer(text) if m[0]]
         return found
@@ -151,10 +181,10 @@ class Scanner:
         if after in ('"', "'", "\\"):
             member = _MEMBER.match(text, end)
             if member is None:
-                return end
+                return self._beside(text, low, at, end, found)
             kind = self._known.kind(text[low.rfind(member[2], 0, at) + 1 : end])
             return self._json(text, member.end(), kind, member[1] + member[2], found) if kind else end
-        if after not in ("=", ":", " ", ">", "]", "%", "/", "\t", "\r", "\n"):
+        if after not in ("=", ":", " ", ">", "]", "%", "/", "\t", "\r", "\n", "&", "|"):
             return end
         start = at
         while start > done and (low[start - 1].isalnum() or low[start - 1] in "_.-:[%"):
@@ -163,10 +193,46 @@ class Scanner:
             kind = self._known.kind(text[start:end])
             return self._element(text, end, kind, found) if kind else end
         assignment = _ASSIGNMENT.match(low, end)
-        kind = self._known.kind(unquote(text[start:end]), query=True) if assignment else None
-        if assignment is None or kind is None:
+        if assignment is None:
+            return self._unassigned(text, start, end, after, found)
+        kind = self._known.kind(unquote(text[start:end]), query=True)
+        return self._assigned(text, start, assignment, kind, found) if kind else end
+
+    def _unassigned(self, text: str, start: int, end: int, after: str, found: list[Edit]) -> int:
+        """Replace what a table's row, an option, or JSON behind entities gives to a name. Gives the value's end."""
+        plain: Callable[[str], str] = str
+        if after == "&":
+            member = _ENTITY_MEMBER.match(text, end)
+            value, plain = member.span(2) if member else None, xml_unescaped
+        elif after not in (" ", "\t", "|"):
             return end
-        return self._assigned(text, start, assignment, kind, found)
+        elif text.startswith("--", start):
+            value = option_value(text, end)
+        else:
+            value = row_value(text, start, end)
+        kind = self._known.kind(text[start:end].lstrip("-")) if value else None
+        if value is None or kind is None:
+            return end
+        self._replace(text, *value, kind, plain, found)
+        return value[1]
+
+    def _beside(self, text: str, low: str, at: int, end: int, found: list[Edit]) -> int:
+        """Replace the value of a name that is a value itself: `"name": "token", "value": …`, `name="token" value=…`."""
+        pair = _PAIR.match(text, end)
+        start = low.rfind(pair[2] if pair else text[end], 0, at) + 1
+        option = pair is not None and text.startswith("--", start)
+        listed = pair is not None and "-" in text[start:end] and text[start - 2 - len(pair[1]) : start][:1] == "["
+        if pair and (pair[3] or option or listed):
+            kind = self._known.kind(text[start:end].lstrip("-"))
+            return self._json(text, pair.end(), kind, pair[1] + pair[2], found) if kind else end
+        tag = _TAG_BEFORE.search(text, max(0, start - _NEAR), start)
+        kind = self._known.kind(text[start:end]) if tag else None
+        whole = _TAG.match(text, tag.start()) if tag and kind else None
+        given = _VALUE_ATTRIBUTE.search(whole[0]) if whole else None
+        if whole and given and kind:
+            first = whole.start()
+            self._replace(text, first + given.start(2), first + given.end(2), kind, xml_unescaped, found)
+        return end
 
     def _assigned(self, text: str, start: int, assignment: re.Match[str], kind: str, found: list[Edit]) -> int:
         """Replace what is assigned to a name: an attribute, a setting, a pair of a query. Gives the value's end."""
@@ -179,7 +245,7 @@ class Scanner:
         if sign is None:
             bare = _BARE_ENCODED.match(text, value)
         elif sign != "=":
-            return self._line(text, start, assignment, kind, found) if sign.startswith(":") else value
+            return self._line(text, start, assignment, kind, found)
         elif before == ";":
             bare = _BARE_IN_PATH.match(text, value)
         elif before == "" or before.isspace() or before in "?&#\"'(":
@@ -191,26 +257,19 @@ class Scanner:
         return end
 
     def _line(self, text: str, start: int, assignment: re.Match[str], kind: str, found: list[Edit]) -> int:
-        """Replace the value of a line `name: value`, as YAML and header fields have it: one word, or credentials."""
-        value = assignment.end()
-        begin = ("\n" + text[:start] if start < 100 else text[start - 100 : start]).rpartition("\n")
-        if not begin[1] or begin[2].strip(" \t>*-") or assignment[0] == ":" or "\n" in assignment[0]:
-            return value
-        line = _LINE_REST.match(text, value)
-        raw = line[0].rstrip() if line else ""
-        if raw[:1] in ("{", "[", "|", ">", "&", "!") or _LITERAL.fullmatch(raw):
-            return value
-        if kind not in (AUTHORIZATION, COOKIES, SET_COOKIE) and len(raw.split()) != 1:
-            return value
-        self._replace(text, value, value + len(raw), kind, str, found)
-        return value + len(raw)
+        """Replace the value of `name: value`, as YAML, header fields and logs have it: one word, or credentials."""
+        value = line_value(text, start, assignment, kind in (AUTHORIZATION, COOKIES, SET_COOKIE))
+        if value is None:
+            return assignment.end()
+        self._replace(text, *value, kind, str, found)
+        return value[1]
 
     def _json(self, text: str, at: int, kind: str, mark: str, found: list[Edit]) -> int:
         """Replace the JSON value at `at`, or the strings and numbers of the array there; gives its end."""
         if text.startswith("[", at):
             return self._array(text, at + 1, kind, mark, found)
         if text.startswith("{", at):
-            identity = _OBJECT_ID.match(text, at) if kind == "token" else None
+            identity = (_OBJECT_ID if kind == "token" else _OBJECT_VALUE).match(text, at)
             return self._scalar(text, identity.end(), kind, mark, found) if identity else at
         return self._scalar(text, at, kind, mark, found)
 
@@ -250,7 +309,11 @@ class Scanner:
     def _element(self, text: str, at: int, kind: str, found: list[Edit]) -> int:
         """Replace the text of the XML element whose name ends at `at`, up to its end or the first element in it."""
         tag = _TAG_END.match(text, at)
-        if tag is None or text[tag.end() - 2] == "/":
+        if (
+            tag is None
+            or text[tag.end() - 2] == "/"
+            or not (_MARKUP.match(text) or text.find("</", at, at + _NEAR_END) >= 0)
+        ):
             return at
         at = tag.end()
         limit = string_end(text, at, 0, '"')[0] if _JSON_BEGIN.match(text) else len(text)
@@ -297,6 +360,25 @@ class Scanner:
             if inner:
                 places, first = places_of(raw), string.start() + 1
                 found += [Edit(first + places[e.start], first + places[e.end], escaped(e.text)) for e in inner]
+
+    def _in_base64(self, text: str, depth: int, found: list[Edit]) -> None:
+        """JSON in base64 that holds a secret, as registries and data URLs have it: all of it is replaced."""
+        for run in _BASE64_JSON.finditer(text):
+            octets = a2b_base64(run[0][: len(run[0]) & ~3].translate(_URL_SAFE))
+            plain = octets.decode("utf-8", "replace")
+            if self.edits(plain, None, True, depth + 1):
+                found.append(Edit(*run.span(), self._known.pseudonym("credential", run[0])))
+
+    def _encoded(self, text: str, cut: bool, depth: int, found: list[Edit]) -> None:
+        """What percent-encoding hides: JSON or a URL in the query of a URL."""
+        for run in _RUN.finditer(text):
+            if "%22" in run[0] or "%40" in run[0]:
+                plain, places = percent_decoded(run[0])
+                inner = self.edits(plain, None, cut and run.end() == len(text), depth + 1)
+                first = run.start()
+                found += [
+                    Edit(first + places[e.start], first + places[e.end], e.text.replace('"', "%22")) for e in inner
+                ]
 
 
 def _plain(kind: str) -> str:

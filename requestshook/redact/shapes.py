@@ -37,7 +37,9 @@ _BEGIN = "-----BEGIN"
 _PRIVATE_KEY = re.compile(r"-----BEGIN(?:[ +]|%20)[A-Z0-9 +%]{0,40}PRIVATE(?:[ +]|%20)KEY")
 _PRIVATE_KEY_RUN = re.compile(r"[A-Za-z0-9+/=\s\\:,.%-]*")
 _NOT_BASE64 = re.compile(r"\\[nrt]|%0[AaDd]|\s")
-_USER_INFO = re.compile(r""":(?:\\*/){2}(‹[a-z]+:[0-9a-f]{16}›|[^/\s:@"'<>?#\\]*):([^/\s@"'<>?\\]*)@""")
+_USER_INFO = re.compile(r""":(?:\\*/){2}(‹[a-z]+:[0-9a-f]{16}›|[^/\s:@"'<>?#\\]*)(:[^/\s"'<>?\\]*)?@""")
+_NO_PASSWORDS = ("", "x-oauth-basic", "api_token", "x")  # the user is the token
+_LEAST_TOKEN = 20  # characters of a user without a password, to be taken for a token
 
 
 class Edit(NamedTuple):
@@ -155,18 +157,24 @@ class Shapes:
     def _private_keys(self, text: str, found: list[Edit]) -> None:
         at = text.find(_BEGIN)
         while at >= 0:
+            following = text.find(_BEGIN, at + len(_BEGIN))
             end = at + len(_BEGIN)
             if _PRIVATE_KEY.match(text, at):
-                run = _PRIVATE_KEY_RUN.match(text, at)
-                end = run.end() if run else end
-                last = text.find("-----END", at, end)
-                last = text.find("-----", last + 8, end) if last >= 0 else -1
-                end = last + 5 if last >= 0 else at + len(text[at:end].rstrip("\\ \t\r\n:,."))
+                limit = following if following >= 0 else len(text)
+                last = text.find("-----END", at, limit)
+                closing = text.find("-----", last + 8, limit) if last >= 0 else -1
+                run = _PRIVATE_KEY_RUN.match(text, at, limit)
+                end = closing + 5 if closing >= 0 else last if last >= 0 else run.end() if run else end
+                end = at + len(text[at:end].rstrip("\\ \t\r\n:,."))
                 found.append(Edit(at, end, self._pseudonym("key", _NOT_BASE64.sub("", text[at:end]))))
-            at = text.find(_BEGIN, end)
+            at = following
 
     def _user_info(self, text: str, found: list[Edit]) -> None:
         for match in _USER_INFO.finditer(text):
-            group = 2 if match[2] else 1  # https://TOKEN:@host
-            if match[group] and not PSEUDONYM.fullmatch(match[group]):
-                found.append(Edit(*match.span(group), self._pseudonym("password", unquote(match[group]))))
+            user, password = match[1], (match[2] or "")[1:]
+            if password not in _NO_PASSWORDS and not PSEUDONYM.fullmatch(password):
+                start, end = match.span(2)
+                found.append(Edit(start + 1, end, self._pseudonym("password", unquote(password))))
+            alone = match[2] is None and len(user) >= _LEAST_TOKEN and any(c.isdigit() for c in user)
+            if user and (alone or (match[2] and password in _NO_PASSWORDS)) and not PSEUDONYM.fullmatch(user):
+                found.append(Edit(*match.span(1), self._pseudonym("password", unquote(user))))

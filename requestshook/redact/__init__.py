@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote_plus
 
-from requestshook import bodies, scan
 from requestshook.events import (
     COMPLETE,
     Attempt,
@@ -28,14 +27,22 @@ from requestshook.events import (
     Request,
     Response,
 )
-from requestshook.names import HEADERS, Known
+from requestshook.redact import bodies, scan
+from requestshook.redact.names import HEADERS, Known
+from requestshook.redact.scan import AUTHORIZATION
+from requestshook.redact.shapes import PSEUDONYM
 
 _QUERY_OR_FRAGMENT = re.compile("[?#]")
 _SEPARATOR = re.compile("([&#])")
 _HARMLESS = re.compile(r"[0-9a-f-]{0,64}")  # a call's id, a UUID, a length: no name of a secret, and no shape
-_HEADER_ARGUMENT = re.compile(r"([A-Za-z][\w-]*)(:\s*)(.+)", re.DOTALL)
+_HEADER_ARGUMENT = re.compile(r"(-H|--header=|)([A-Za-z][\w-]*)(:\s*)(.+)", re.DOTALL)
+_PASSWORD_IS_P = re.compile(r"(?:.*/)?(?:mysql|mariadb|sshpass)")  # programs whose `-p` is a password
+_USER_OPTIONS = ("-u", "--user", "-U", "--proxy-user", "-a", "-E", "--cert")
+_USER_ARGUMENT = re.compile(r"(-[uU]|--user=|--proxy-user=|--cert=)[^\s:/=]+:(?!\d+$|//)(.+)", re.DOTALL)
 _OPTION = re.compile(r"(--[A-Za-z][\w.-]*)((?:=|\s+)[\"']?)([^\s\"']+)")
 _IS_OPTION = re.compile(r"--[A-Za-z‹]")
+_IS_LONG_OPTION = re.compile(r"--[A-Za-z‹]|-[A-Za-z][A-Za-z-]{3,}$")
+_BEARER = re.compile(r"(?:(?<=\n)|\A)(?:bearer|basic|token)[ \t]+[\w.~+/-]{8,}=*[ \t]*(?=\n|\Z)", re.IGNORECASE)
 _UNDECODED = "its coding ({}) was not undone, so that nothing secret could be found in it"
 
 
@@ -92,7 +99,8 @@ class Redactor:
         if others and self._harmless is not None:
             others = [value for value in others if not self._harmless(value)]
         # all at once, after a dash so that they do not look like JSON: most often there is nothing
-        suspect = bool(others and self._scanner.edits("-\n" + "\n".join(others)))
+        joined = "-\n" + "\n".join(others)
+        suspect = bool(others and (self._scanner.edits(joined) or _has_bearer(joined)))
         if others and not suspect:
             if len(clean) > 1000:
                 clean.clear()
@@ -114,7 +122,11 @@ class Redactor:
             return kind
 
     def _header(self, value: str, kind: str | None) -> str:
-        return self._scanner.redact(value) if kind is None else self._known.instead(kind, value, _from_latin)
+        if kind is not None:
+            return self._known.instead(kind, value, _from_latin)
+        return (
+            self._known.instead(AUTHORIZATION, value, str) if _BEARER.fullmatch(value) else self._scanner.redact(value)
+        )
 
     def _pairs(self, url: str, begin: re.Match[str] | None) -> str:
         if begin is None:
@@ -131,18 +143,21 @@ class Redactor:
         return name + equals + self._known.instead(kind, core, unquote_plus) + value[len(core) :]
 
     def arguments(self, argv: Iterable[str]) -> tuple[str, ...]:
-        """A command line with the values of known options replaced: `--os-password x`, `--os-password=x`."""
+        """A command line with the values of known options replaced: `--os-password x`, `--os-password=x`, `-u a:x`."""
         if not self.on:
             return tuple(argv)
         arguments: list[str] = []
-        kind = None
+        kind = before = None
+        argv = tuple(argv)
+        password = bool(argv) and _PASSWORD_IS_P.match(argv[0]) is not None
         for argument in argv:
             if kind is not None and not _IS_OPTION.match(argument):
                 arguments.append(self._known.instead(kind, argument))
                 kind = None
-                continue
-            kind = self._option_kind(argument) if _IS_OPTION.match(argument) else None
-            arguments.append(self._argument(argument))
+            else:
+                kind = self._option_kind(argument) if _IS_LONG_OPTION.match(argument) else None
+                arguments.append(self._argument(argument, before, password))
+            before = argument
         return tuple(arguments)
 
     def value(self, name: str, value: str) -> str:
@@ -150,15 +165,25 @@ class Redactor:
         kind = self._known.kind(name) if self.on and value else None
         return self._known.instead(kind, value) if kind else value
 
-    def _option_kind(self, argument: str) -> str | None:
-        return self._known.kind(argument.lstrip("-"))
+    def pseudonym(self, kind: str, value: str) -> str:
+        """What stands instead of a value: the digits depend on the value and the key alone."""
+        return self._known.pseudonym(kind, value)
 
-    def _argument(self, argument: str) -> str:
+    def _option_kind(self, argument: str) -> str | None:
+        return self._known.kind(argument.lstrip("-"), query=True)
+
+    def _argument(self, argument: str, before: str | None, password: bool) -> str:
         header = _HEADER_ARGUMENT.fullmatch(argument)
-        kind = self._header_kind(header[1]) if header else None
+        kind = self._header_kind(header[2]) if header else None
         if header and kind:
-            return header[1] + header[2] + self._known.instead(kind, header[3])
-        return self.text(_OPTION.sub(self._option, argument) if "--" in argument else argument)
+            return header[1] + header[2] + header[3] + self._known.instead(kind, header[4])
+        if password and (before == "-p" or (argument[:2] == "-p" and argument[2:])):
+            begin = "" if before == "-p" else "-p"
+            return begin + self._known.instead("password", argument.removeprefix(begin))
+        user = _USER_ARGUMENT.fullmatch(argument if before not in _USER_OPTIONS else f"-u{argument}")
+        if user and not PSEUDONYM.fullmatch(user[2]):
+            return argument[: len(argument) - len(user[2])] + self._known.pseudonym("password", user[2])
+        return self._scanner.redact_pieces([_OPTION.sub(self._option, argument) if "--" in argument else argument])[0]
 
     def _option(self, option: re.Match[str]) -> str:
         kind = self._option_kind(option[1])
@@ -278,6 +303,12 @@ class Redactor:
 
     def _count(self, event: Count, _: Headers) -> Count:
         return event._replace(why=event.why and self.text(event.why))
+
+
+def _has_bearer(joined: str) -> bool:
+    """Whether one of the values, one a line, is a scheme with a credential."""
+    low = joined.lower()  # the expression takes ten times as long
+    return ("bearer" in low or "basic" in low or "token" in low) and _BEARER.search(joined) is not None
 
 
 _MARKS = tuple((character, character.encode().decode("latin-1")) for character in "‹›")

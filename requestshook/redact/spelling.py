@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 _ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))", re.S)
 _PLAIN_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_PERCENT = re.compile(r"%([0-9a-fA-F]{2})")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 
 
@@ -97,3 +98,16 @@ def xml_unescaped(raw: str) -> str:
         for entity, character in _ENTITIES:
             raw = raw.replace(entity, character)
     return raw
+
+
+def percent_decoded(raw: str) -> tuple[str, list[int]]:
+    """The text with percent-encoding undone, octet by octet, and for each of its characters its place in `raw`."""
+    pieces: list[str] = []
+    places: list[int] = []
+    at = 0
+    for octet in _PERCENT.finditer(raw):
+        pieces += (raw[at : octet.start()], chr(int(octet[1], 16)))
+        places += range(at, octet.start() + 1)
+        at = octet.end()
+    places += range(at, len(raw) + 1)
+    return "".join((*pieces, raw[at:])).replace("+", " "), places

@@ -7,27 +7,30 @@ from _blake2 import blake2s
 from collections.abc import Callable, Iterable
 from urllib.parse import unquote
 
-from requestshook.scan import AUTHORIZATION, COOKIES, SET_COOKIE
-from requestshook.shapes import PSEUDONYM
+from requestshook.redact.scan import AUTHORIZATION, COOKIES, SET_COOKIE
+from requestshook.redact.shapes import PSEUDONYM
 
 SUFFIXES = (
     ("password", "password"), ("passwd", "password"), ("passphrase", "password"), ("passcode", "password"),
     ("pwd", "password"), ("adminpass", "password"), ("userpass", "password"), ("dbpass", "password"),
-    ("secret", "secret"), ("token", "token"), ("cookie", "cookie"),
+    ("passwords", "password"), ("storagepass", "password"),
+    ("secret", "secret"), ("token", "token"), ("tokenhint", "token"),
+    ("authorization", AUTHORIZATION), ("cookie", "cookie"), ("sessionid", "cookie"), ("sessid", "cookie"),
     ("apikey", "key"), ("accesskey", "key"), ("secretkey", "key"), ("privatekey", "key"), ("authkey", "key"),
     ("signingkey", "key"), ("encryptionkey", "key"), ("sharedkey", "key"), ("masterkey", "key"),
     ("accountkey", "key"), ("sessionkey", "key"), ("subscriptionkey", "key"), ("tempurlkey", "key"),
+    ("ssecustomerkey", "key"), ("encryptioncustomerkey", "key"), ("functionskey", "key"), ("applicationkey", "key"),
 )  # fmt: skip
 EXACT = {
     "pass": "password", "passwordhash": "password", "passwordconfirmation": "password", "passwordconfirm": "password",
     "tokenid": "token", "tokenvalue": "token", "secretid": "secret", "secretvalue": "secret",
     "secretstring": "secret", "credential": "credential", "credentials": "credential",
-    "authorization": AUTHORIZATION, "proxyauthorization": AUTHORIZATION, "httpauthorization": AUTHORIZATION,
-    "cookie": COOKIES, "httpcookie": COOKIES, "setcookie": SET_COOKIE, "sessionid": "cookie", "jsessionid": "cookie",
+    "cookie": COOKIES, "httpcookie": COOKIES, "setcookie": SET_COOKIE,
 }  # fmt: skip
 IN_QUERY = {
     "signature": "key", "sig": "key", "xamzsignature": "key", "xgoogsignature": "key", "tempurlsig": "key",
     "assertion": "token", "clientassertion": "token", "samlresponse": "token", "codeverifier": "secret",
+    "hmac": "key", "auth": "credential", "pw": "password", "bearer": "token", "oauth2bearer": "token",
 }  # fmt: skip
 NO_SECRET = (  # where a page of results begins is nobody's secret
     "pagetoken", "nexttoken", "continuationtoken", "continuetoken", "synctoken", "scrolltoken",
@@ -39,7 +42,16 @@ _SCHEME = re.compile(
     re.IGNORECASE,
 )
 _TOKEN_SCHEMES = ("bearer", "token", "jwt", "dpop")
-HEADERS = {"x-instance-id-signature": "key", "private-token": "token"}
+_ATTRIBUTE = re.compile(
+    r"[ \t]*(?:(?:domain|expires|max-age|path|samesite|version|comment|commenturl|port|priority)[ \t]*="
+    r"|(?:secure|httponly|partitioned|discard)?[ \t]*(?:,|\Z))",
+    re.IGNORECASE,
+)
+_NEXT_COOKIE = re.compile(r"(?<=,)[ \t]*[^\s=;,]+=")
+HEADERS = {
+    "x-instance-id-signature": "key", "authentication": AUTHORIZATION, "x-auth": AUTHORIZATION,
+    "x-registry-auth": "credential", "x-registry-config": "credential",
+}  # fmt: skip
 
 
 class Known:
@@ -85,8 +97,7 @@ class Known:
         if kind == COOKIES:
             return ";".join(self._cookie(pair, plain) for pair in raw.split(";"))
         if kind == SET_COOKIE:
-            pair, semicolon, attributes = raw.partition(";")
-            return self._cookie(pair, plain) + semicolon + attributes
+            return self._set_cookie(raw, plain)
         return self.pseudonym(kind, plain(raw))
 
     def _authorization(self, raw: str, plain: Callable[[str], str]) -> str:
@@ -95,6 +106,17 @@ class Known:
             return self.pseudonym("token", plain(raw))
         kind = "token" if scheme[1].lower() in _TOKEN_SCHEMES else "credential"
         return scheme[0] + self.instead(kind, raw[scheme.end() :].rstrip(), plain)
+
+    def _set_cookie(self, raw: str, plain: Callable[[str], str]) -> str:
+        """A cookie and its attributes; what is no attribute belongs to a value, or to a cookie after a comma."""
+        first, *rest = raw.split(";")
+        pieces = [self._cookie(first, plain)]
+        for piece in rest:
+            following = _NEXT_COOKIE.search(piece)
+            end = following.start() if following else len(piece)
+            begin = piece[:end] if _ATTRIBUTE.match(piece) else self._cookie(piece[:end], plain)
+            pieces.append(begin + self._cookie(piece[end:], plain))
+        return ";".join(pieces)
 
     def _cookie(self, pair: str, plain: Callable[[str], str]) -> str:
         name, equals, value = pair.partition("=")
