@@ -226,6 +226,20 @@ class Recorder:
                 return name
         return tags.product(user_agent)
 
+    def callee_of(self, url: str) -> str | None:
+        """Who answers at the URL by `services:`; None where that names nobody."""
+        try:
+            return addresses.callee_of(url, self._settings.services)
+        except ValueError:  # no URL that can be taken apart
+            return None
+
+    def listener(self, port: int) -> tuple[str | None, str | None]:
+        """Who calls and who answers through a port that `proxy:` names."""
+        for listen, service, caller in self._settings.listeners:
+            if listen == port:
+                return caller, service
+        return None, None
+
     def emit(self, event: events.Event, headers: events.Headers = ()) -> None:
         """Redact the event and append it to the spool. `headers` are those of the message whose body it ends."""
         try:
@@ -322,10 +336,13 @@ def _versions() -> tuple[tuple[str, str], ...]:
     from requestshook import __version__
 
     found = [("requestshook", __version__), ("python", ".".join(map(str, sys.version_info[:3])))]
-    for name in ("requests", "urllib3", "gunicorn", "eventlet", "mitmproxy"):
+    for name in ("requests", "urllib3", "gunicorn", "eventlet"):
         version = getattr(sys.modules.get(name), "__version__", None)
         if isinstance(version, str):
             found.append((name, version))
+    version = getattr(sys.modules.get("mitmproxy.version"), "VERSION", None)
+    if isinstance(version, str):
+        found.append(("mitmproxy", version))
     return tuple(found)
 
 

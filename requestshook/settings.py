@@ -58,6 +58,7 @@ class Settings(NamedTuple):
     tag_all: bool
     group: int | None
     open: tuple[str, ...]  # traces opened by `start` and `run --all`, newest last
+    listeners: tuple[tuple[int, str, str | None], ...] = ()  # of the addon: (port, service, who calls through it)
 
     @property
     def redaction(self) -> tuple[str, bytes]:
@@ -116,6 +117,7 @@ def read_settings(text: str | bytes) -> Settings:
         tag_all=fields["tag"] == "all",
         group=group,
         open=tuple(item["trace"] for item in fields["recordings"] if item.get("all", True)),
+        listeners=tuple((port, service, caller) for port, service, caller in fields.get("proxy", ())),
     )
 
 

@@ -161,6 +161,7 @@ def _compiled(config: Config, group: int | None) -> dict[str, Any]:
         },
         "services": [list(service) for service in config.services],
         "clients": [[name, text_pattern(pattern)] for name, pattern in config.clients],
+        "proxy": [[listener.listen, listener.service, listener.caller] for listener in config.proxy],
         "ignore": [selector.compiled() for selector in config.ignore],
         "body_limit": config.capture.body_limit,
         "max": config.capture.max,

@@ -24,6 +24,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Record": {
         "run": Entry("recording", "Record one command and all that it causes."),
+        "addon": Entry("proxying", "Print the path of the addon for mitmproxy."),
         "start": Entry("recording", "Open a recording by hand, for services that run on."),
         "stop": Entry("recording", "Close a recording that start opened."),
         "status": Entry("watching", "Is a recording open? Who has written, when, how much?"),

@@ -1,0 +1,151 @@
+"""Records what passes through mitmproxy: `mitmdump -s "$(requestshook addon)"`. See docs/capture-wire.md.
+
+It loads requestshook from where this file lies, so that mitmproxy may have an environment of its own in which
+requestshook is not installed. All that it does with a flow is in `requestshook.capture.wire`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib.machinery import PathFinder
+from typing import Any
+
+from mitmproxy import exceptions
+
+_HERE = os.path.dirname(os.path.realpath(__file__))
+
+
+def _load() -> None:
+    """Import the requestshook that this file lies in or beside; the folder around it never joins sys.path."""
+    above = os.path.dirname(_HERE)
+    if os.path.isfile(os.path.join(above, "capture", "wire.py")):  # installed: this is the package requestshook.addons
+        above = os.path.dirname(above)
+
+    class OwnPlace:
+        @staticmethod
+        def find_spec(name: str, path: object = None, target: object = None) -> object:
+            return PathFinder.find_spec(name, [above]) if name == "requestshook" else None
+
+    sys.meta_path.insert(0, OwnPlace)  # type: ignore[arg-type] # a finder needs no more than this
+    try:
+        __import__("requestshook.capture.wire")
+    finally:
+        sys.meta_path.remove(OwnPlace)  # type: ignore[arg-type] # as above
+
+
+_load()
+
+from requestshook import tags  # noqa: E402 - it is there now
+from requestshook.capture.wire import Ends, Wire  # noqa: E402
+from requestshook.recording import Recorder  # noqa: E402
+
+_ALWAYS, _WHEN_OPEN = "always", "when open"
+
+
+class RequestshookAddon:
+    """Options, and mitmproxy's events passed on."""
+
+    def __init__(self) -> None:
+        self.wire = Wire(_recorder(""))
+        self.options: Any = None
+
+    def load(self, loader: Any) -> None:
+        """Make the options known."""
+        self.options = loader.master.options
+        add = loader.add_option
+        add(
+            "requestshook_dir", str, "",
+            "requestshook's folder. By default REQUESTSHOOK_DIR, else .requestshook beside requestshook.yaml or in the"
+            " working directory.",
+        )  # fmt: skip
+        add(
+            "requestshook_service", str, "",
+            "What the service behind listeners of reverse mode is called that neither requestshook_listener nor"
+            " requestshook.yaml names.",
+        )  # fmt: skip
+        add(
+            "requestshook_from", str, "",
+            "Who calls, where neither the request's own tag nor its listener says so. By default the User-Agent tells.",
+        )  # fmt: skip
+        add(
+            "requestshook_listener", Sequence[str], [],
+            "Who is at the ends of a listener: PORT=SERVICE or PORT=CALLER->SERVICE. May be given several times.",
+        )  # fmt: skip
+        add(
+            "requestshook_record", str, _ALWAYS,
+            "Whether calls that belong to no recording go into one of this proxy's own (always), or are passed on"
+            " without tags (when open).",
+            choices=[_ALWAYS, _WHEN_OPEN],
+        )  # fmt: skip
+
+    def configure(self, updated: set[str]) -> None:
+        """Take the options as they are now."""
+        options = self.options
+        if "requestshook_listener" in updated:
+            self.wire.listeners = dict(map(_listener, options.requestshook_listener))
+        if {"requestshook_service", "requestshook_from"} & updated:
+            caller = _name("requestshook_from", options.requestshook_from)
+            self.wire.ends = Ends(caller, _name("requestshook_service", options.requestshook_service))
+        if "requestshook_dir" in updated:
+            self.wire.recorder = _recorder(options.requestshook_dir)
+        self.wire.recorder.on_purpose = options.requestshook_record == _ALWAYS
+
+    def running(self) -> None:
+        """Tell whoever waits for it that this process records."""
+        self.wire.recorder.announce()
+
+    def requestheaders(self, flow: Any) -> None:
+        self.wire.requestheaders(flow)
+
+    def request(self, flow: Any) -> None:
+        self.wire.request(flow)
+
+    def responseheaders(self, flow: Any) -> None:
+        self.wire.responseheaders(flow)
+
+    def response(self, flow: Any) -> None:
+        self.wire.response(flow)
+
+    def error(self, flow: Any) -> None:
+        self.wire.error(flow)
+
+    def http_connect_error(self, flow: Any) -> None:
+        self.wire.http_connect_error(flow)
+
+    def client_disconnected(self, client: Any) -> None:
+        self.wire.client_disconnected(client)
+
+    def done(self) -> None:
+        self.wire.done()
+
+
+def _recorder(folder: str) -> Recorder:
+    say = logging.getLogger("requestshook").warning
+    return Recorder(os.path.abspath(os.path.expanduser(folder)) if folder else None, say=lambda text: say("%s", text))
+
+
+def _name(option: str, text: str) -> str | None:
+    if not text:
+        return None
+    if tags.valid_name(text) is None:
+        raise exceptions.OptionsError(
+            f"{option}: expected a name of 1 to 128 letters, digits and _ . : @ / + -, found {text!r}"
+        )
+    return text
+
+
+def _listener(text: str) -> tuple[int, Ends]:
+    port, _, names = text.partition("=")
+    caller, arrow, service = names.rpartition("->")
+    if not (port.strip().isascii() and port.strip().isdecimal() and service.strip()) or (arrow and not caller.strip()):
+        raise exceptions.OptionsError(
+            f"requestshook_listener: expected PORT=SERVICE or PORT=CALLER->SERVICE, found {text!r}"
+        )
+    option = "requestshook_listener"
+    return int(port), Ends(_name(option, caller.strip()), _name(option, service.strip()))
+
+
+addons = [RequestshookAddon()]

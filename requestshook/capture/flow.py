@@ -1,0 +1,158 @@
+"""What a mitmproxy flow says, and the tags that are put onto it. mitmproxy itself is not imported.
+
+Octets are read as Latin-1, as they were sent. Names of HTTP/2 and HTTP/3 are in lower case (RFC 9113, 8.2.1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from requestshook import tags
+from requestshook.events import Headers
+
+_WANTED = frozenset((*tags.LOWER, "user-agent", "content-length", "transfer-encoding", "host"))
+_LATER = ("HTTP/2.0", "HTTP/3")
+_NO_TAGS = tags.Inbound(None, None, None, None)
+_BY_HOST = ("transparent", "local", "wireguard")  # modes that know the callee's address alone
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# What mitmproxy says went wrong, and what we call it; the first that is found.
+_KINDS = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        ("Killed", r"\bkilled\b"),
+        ("ClientDisconnected", r"client (disconnected|closed)|by client"),
+        ("ConnectionRefused", r"refused|errno 111|connect call failed"),
+        ("Timeout", r"timed? ?out|errno 110"),
+        ("ConnectionReset", r"\breset\b|errno 104"),
+        ("NameNotFound", r"name or service|name resolution|nodename|no address|getaddrinfo"),
+        ("TLSError", r"\btls\b|\bssl\b|certificate"),
+        ("ServerDisconnected", r"disconnected|closed|\beof\b|incomplete"),
+        ("ProtocolError", r"parse|protocol|invalid|malformed|refusing|exceeds|unexpected"),
+    )
+)
+
+
+class Said(NamedTuple):
+    """What a message's headers say that matters here: repeats are joined by a comma."""
+
+    inbound: tags.Inbound
+    agent: str
+    host: str
+    length: str | None
+    coding: str | None  # Transfer-Encoding
+    tagged: bool  # whether any of our headers is among them
+
+
+def headers(message: Any) -> Headers:
+    """A message's headers in their order, repeats and case."""
+    return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.headers.fields])
+
+
+def said(pairs: Headers) -> Said:
+    """What the headers say."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        lower = name.lower()
+        if lower in _WANTED:
+            found[lower] = f"{found[lower]}, {value}" if lower in found else value
+    get = found.get
+    tagged = not tags.LOWER.isdisjoint(found)
+    inbound = tags.inbound(*(get(name.lower()) for name in tags.ALL)) if tagged else _NO_TAGS
+    agent, host = get("user-agent", ""), get("host", "")
+    return Said(inbound, agent, host, get("content-length"), get("transfer-encoding"), tagged)
+
+
+def version(message: Any) -> str:
+    """What a message was spoken in, as `HTTP/1.1`."""
+    octets: bytes = message.data.http_version
+    return octets.decode("latin-1")
+
+
+def has_content(http: str, words: Said) -> bool:
+    """Whether a request has, or may have, content."""
+    if words.coding is not None:
+        return True
+    if words.length is not None:
+        return words.length.strip() != "0"
+    return http in _LATER
+
+
+def is_framed_well(words: Said) -> bool:
+    """Whether mitmproxy can tell a request's end: else it is to refuse it, before the callee sees any of it."""
+    if words.coding is not None:
+        return words.length is None and words.coding.strip().lower() == "chunked"
+    return words.length is None or (words.length.isascii() and words.length.isdecimal())
+
+
+def answer_content(method: str, status: int, words: Said) -> tuple[bool, int | None]:
+    """Whether a response has, or may have, content (RFC 9110, 6.4.1), and how long it says that it is."""
+    if method == "HEAD" or 100 <= status < 200 or status in (204, 304):
+        return False, None
+    length = words.length if words.coding is None else None
+    size = int(length) if length is not None and length.isascii() and length.isdecimal() and len(length) < 20 else None
+    return size != 0, size
+
+
+def url(flow: Any, words: Said) -> str:
+    """The URL that is asked for at the callee's address; by its `Host` where the proxy was told no name."""
+    data = flow.request.data
+    scheme = data.scheme.decode("latin-1") or "http"
+    host, port = str(data.host), int(data.port or 0)
+    authority = f"[{host}]" if ":" in host else host
+    if port and port != _DEFAULT_PORTS.get(scheme):
+        authority += f":{port}"
+    if mode(flow) in _BY_HOST and words.host:
+        authority = words.host
+    path = data.path.decode("latin-1")
+    return f"{scheme}://{authority}{path if path[:1] == '/' else '/' + path}"
+
+
+def mode(flow: Any) -> str:
+    """How the client came to the proxy: `regular`, `reverse`, `upstream`, `transparent` …"""
+    return str(getattr(getattr(flow.client_conn, "proxy_mode", None), "type_name", ""))
+
+
+def port(flow: Any) -> int | None:
+    """The port that the client came in by."""
+    name = flow.client_conn.sockname
+    return int(name[1]) if name and len(name) > 1 else None
+
+
+def tag(message: Any, http: str, pairs: Headers, words: Said, ours: Headers) -> Headers:
+    """Give a message these tags and no others, and what it then says; one that has them already stays as it is."""
+    if http in _LATER:
+        ours = tuple((name.lower(), value) for name, value in ours)
+    if words.tagged:
+        found = sorted((name.lower(), value) for name, value in pairs if name.lower() in tags.LOWER)
+        if found == sorted((name.lower(), value) for name, value in ours):
+            return pairs
+        pairs = tuple(pair for pair in pairs if pair[0].lower() not in tags.LOWER)
+        message.headers.fields = tuple(_octets(pairs))
+    message.headers.fields = (*message.headers.fields, *_octets(ours))
+    return (*pairs, *ours)
+
+
+def _octets(pairs: Headers) -> Iterator[tuple[bytes, bytes]]:
+    return ((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)
+
+
+def error(flow: Any) -> str:
+    """What went wrong, as `KIND: what mitmproxy says`."""
+    text = str(getattr(flow.error, "msg", "") or "it broke off")
+    if flow.response is None and "peer closed connection" in text:  # in a body; the callee's has not begun
+        return f"ClientDisconnected: {text}"[:2000]
+    return described(text)
+
+
+def described(text: str) -> str:
+    """mitmproxy's words with the kind of error in front."""
+    kind = next((kind for kind, pattern in _KINDS if pattern.search(text)), "ProxyError")
+    return f"{kind}: {text}"[:2000]
+
+
+def is_by_caller(text: str) -> bool:
+    """Whether it was the caller that broke it off."""
+    return text.startswith("ClientDisconnected:")
