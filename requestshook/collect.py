@@ -69,7 +69,17 @@ def _find(sources: list[str], own_spool: str | None, result: Collected) -> list[
         elif not os.path.isdir(source):
             found.append(_Source(source, source, False))
         elif own_spool is None or os.path.realpath(source) != os.path.realpath(own_spool):
-            found += _in_folder(source, False, result)
+            found += _in_other_folder(source, result)
+    return found
+
+
+def _in_other_folder(folder: str, result: Collected) -> list[_Source]:
+    """The spool files of a folder, or of the spool in a copy of requestshook's folder; none is a problem."""
+    inner = os.path.join(folder, "spool")
+    known = len(result.problems)
+    found = _in_folder(inner if os.path.isdir(inner) else folder, False, result)
+    if not found and len(result.problems) == known:
+        result.problems.append(f"{folder}: no spool file (*.jsonl) is in it")
     return found
 
 

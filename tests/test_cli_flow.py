@@ -378,7 +378,14 @@ def test_collect_from_elsewhere(recorded: Recorded, tmp_path: Path) -> None:
             capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         again = requestshook(elsewhere, "collect", str(spool), "--json")
+        third = tmp_path / "third"
+        third.mkdir()
+        whole = requestshook(third, "collect", str(spool.parent), "--json")
+    nothing = requestshook(elsewhere, "collect", str(elsewhere))
+    assert json.loads(whole.stdout)["new"] == len(lines.splitlines()), "a copy of the whole folder will do"
     assert json.loads(piped.stdout)["new"] == len(lines.splitlines())
+    assert nothing.returncode == 1
+    assert "no spool file (*.jsonl) is in it" in nothing.stderr
     assert (json.loads(again.stdout)["new"], json.loads(again.stdout)["known"]) == (0, len(lines.splitlines()))
 
 

@@ -434,3 +434,13 @@ def test_record_begins_while_another_ends(spooled: Spooled, monkeypatch: pytest.
         assert HTTPAdapter.send is not original
     thread.join()
     assert HTTPAdapter.send is original
+
+
+def test_what_is_no_session_or_name_is_refused(spooled: Spooled) -> None:
+    """A mistake in the program that asks us to record is its own, and said where it is made."""
+    with pytest.raises(TypeError, match="hook takes a requests\\.Session, not module"):
+        requestshook.hook(requests)  # type: ignore[type-var]
+    for name in (5, ""):
+        with pytest.raises(TypeError, match="a recording's name is a text"), requestshook.record(name):  # type: ignore[arg-type]
+            raise AssertionError
+    assert spooled.events() == []

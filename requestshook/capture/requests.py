@@ -61,6 +61,8 @@ def install(service: str | None = None, *, record: str = "always") -> None:
 
 def hook(session: Any, service: str | None = None) -> None:
     """Record the calls of one session: see `requestshook.hook`."""
+    if not callable(getattr(session, "get_adapter", None)):
+        raise TypeError(f"hook takes a requests.Session, not {type(session).__name__}")
     recording.recorder.on_purpose = True
     _name(service)
     with _switch.lock:
@@ -72,6 +74,8 @@ def hook(session: Any, service: str | None = None) -> None:
 @contextmanager
 def record(name: str) -> Iterator[str]:
     """Record the block's calls: see `requestshook.record`."""
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"a recording's name is a text, not {name!r}")
     with _switch.lock:
         _patch_imported()
         _switch.by_record += 1
