@@ -14,6 +14,7 @@ from requestshook.errors import EventError
 
 text = st.text(max_size=30)
 moment = st.floats(0, 4e9)
+counts = st.integers(0, 2**63 - 1)
 headers = st.lists(st.tuples(text, text), max_size=4).map(tuple)
 bodies = st.builds(
     events.Body,
@@ -30,7 +31,7 @@ origins = st.builds(
     text,
     text,
     st.integers(0, 2**22),
-    st.integers(0, 2**63 - 1),
+    counts,
 )
 attempts = st.lists(st.builds(events.Attempt, st.none() | st.integers(100, 599), st.none() | text), max_size=3).map(
     tuple
@@ -48,10 +49,10 @@ kinds = st.one_of(
     st.builds(events.Recording, moment, text, text, st.lists(text, max_size=3).map(tuple)),
     st.builds(events.Recorded, moment, text, st.none() | st.integers(0, 255), headers, st.booleans()),
     st.builds(
-        events.Process, moment, text, st.integers(0, 2**63 - 1), st.none() | text, text, headers, text, st.booleans()
+        events.Process, moment, text, counts, st.none() | text, text, headers, text, st.booleans()
     ),
     st.builds(
-        events.Count, moment, text, st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1), st.none() | text
+        events.Count, moment, text, counts, counts, counts, counts, st.none() | text
     ),
 )  # fmt: skip
 
