@@ -222,11 +222,12 @@ def test_nothing_is_held_of_calls_that_are_over(tmp_path: Path, server: RawServe
             ask(found.ports[0], b"GET /%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % name.encode())
         with socket.create_connection(("127.0.0.1", found.ports[0])) as client:
             client.sendall(b"PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
-            time.sleep(0.2)
+            found.call("/echo", until=bool)
         found.call("/echo")
-        time.sleep(0.2)
-        held = (tmp_path / "held").read_text().splitlines()
-    assert held[-1] == "(0, 0)"
+        end = time.monotonic() + 20
+        while (held := (tmp_path / "held").read_text().splitlines())[-1] != "(0, 0)":
+            assert time.monotonic() < end, held
+            time.sleep(0.05)
 
 
 def test_the_command_prints_the_addon(tmp_path: Path) -> None:
