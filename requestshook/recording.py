@@ -129,8 +129,9 @@ class Recorder:
     def answers_at(self, url: str) -> None:
         """A call came in at this address: it names the process where `services:` does and nobody gave it a name."""
         services = self._settings.services
-        unnamed = self.service is None and not os.environ.get("REQUESTSHOOK_SERVICE")
-        if services and unnamed and self._answers_as is None:
+        if self._answers_as is not None or not services or self.service is not None:
+            return
+        if not os.environ.get("REQUESTSHOOK_SERVICE"):
             self._answers_as = addresses.callee_of(url, services)
 
     def trace_for_call(self) -> str | None:

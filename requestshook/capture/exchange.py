@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from requestshook.capture.streams import Head
+from requestshook.capture.streams import Head, tell_end
 from requestshook.events import (
     CLOSED,
     COMPLETE,
@@ -187,12 +187,7 @@ class Exchange:
         held, self._held = self._held, None
         if head is None or self._origin is None or os.getpid() != self._pid:
             return
-        if held is not None and end == COMPLETE:
-            self._recorder.emit(held._replace(body=head.body()))
-            return
-        if held is not None:
-            self._recorder.emit(held)
-        self._recorder.emit(BodyEnd(time.time(), self._origin, "response", head.body(), end), self._response_headers)
+        tell_end(self._recorder.emit, self._origin, held, head.body(), end, self._response_headers)
 
     def failed(self, error: BaseException) -> None:
         """The program gets this exception instead of a response; nothing is said of a call that never left."""

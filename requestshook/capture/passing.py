@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from requestshook.capture.streams import Head
+from requestshook.capture.streams import Head, tell_end
 from requestshook.events import CLOSED, COMPLETE, Body, BodyEnd, Failure, Headers, Origin, Request, Response
 from requestshook.recording import Recorder
 
@@ -128,13 +128,7 @@ class Passing:
         held, self._held = self._held, None
         if head is None:
             return
-        if held is not None and end == COMPLETE:
-            self._recorder.emit(held._replace(body=head.body()))
-            return
-        if held is not None:
-            self._recorder.emit(held)
-        event = BodyEnd(time.time(), self._origin, "response", head.body(), end)
-        self._recorder.emit(event, self._response_headers)
+        tell_end(self._recorder.emit, self._origin, held, head.body(), end, self._response_headers)
 
     @_guarded
     def fail(self, error: str, by_caller: bool) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from requestshook.events import Body
+import time
+from collections.abc import Callable
+
+from requestshook.events import COMPLETE, Body, BodyEnd, Headers, Origin, Response
 
 
 class Head:
@@ -44,3 +47,15 @@ class Head:
         """What has passed so far."""
         data = self.data
         return Body(data, self.size, self.size > len(data))
+
+
+def tell_end(
+    emit: Callable[..., None], origin: Origin, held: Response | None, body: Body, end: str, headers: Headers
+) -> None:
+    """A response's body has ended: it stands in the line that waited for it, else on a line of its own."""
+    if held is not None and end == COMPLETE:
+        emit(held._replace(body=body))
+        return
+    if held is not None:
+        emit(held)
+    emit(BodyEnd(time.time(), origin, "response", body, end), headers)
