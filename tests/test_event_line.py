@@ -23,6 +23,7 @@ FULL: list[Event] = [
     events.Response(1.0, ORIGIN, 200, "OK", "HTTP/1.1", (), (Attempt(503, "no"),), Body(b"", 0)),
     events.BodyEnd(1.0, ORIGIN, "request", Body("x", 1, True, "gzip", "why"), "complete"),
     events.Failure(1.0, ORIGIN, "no", (Attempt(503),)),
+    events.Note(1.0, ORIGIN, "why?", ":warning:"),
     events.Recording(1.0, "b" * 32, "name", ("x",)),
     events.Recorded(1.0, "b" * 32, 0, (("out", "x"),), True),
     events.Process(1.0, "node1", 1, "b" * 32, "x", (("python", "3"),), "store", True),
@@ -50,7 +51,7 @@ def test_every_field_is_described(event: Event) -> None:
     """The section of each event has a row for each of its fields that all lines do not have."""
     fields = json.loads(to_line(event))
     common = {"v", "event", "at"}
-    if isinstance(event, (events.Request, events.Response, events.BodyEnd, events.Failure)):
+    if isinstance(event, (events.Request, events.Response, events.BodyEnd, events.Failure, events.Note)):
         common |= described("Lines of a call")
         assert described("Lines of a call") <= fields.keys()
     assert described(fields["event"]) == fields.keys() - common

@@ -46,6 +46,7 @@ kinds = st.one_of(
     ),
     st.builds(events.BodyEnd, moment, origins, st.sampled_from(["request", "response"]), bodies, text),
     st.builds(events.Failure, moment, origins, text, attempts),
+    st.builds(events.Note, moment, origins, text, text),
     st.builds(events.Recording, moment, text, text, st.lists(text, max_size=3).map(tuple)),
     st.builds(events.Recorded, moment, text, st.none() | st.integers(0, 255), headers, st.booleans()),
     st.builds(

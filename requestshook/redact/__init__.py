@@ -21,6 +21,7 @@ from requestshook.events import (
     Event,
     Failure,
     Headers,
+    Note,
     Process,
     Recorded,
     Recording,
@@ -283,6 +284,9 @@ class Redactor:
     def _failure(self, event: Failure, _: Headers) -> Failure:
         return event._replace(error=self.text(event.error), attempts=self._attempts(event.attempts))
 
+    def _note(self, event: Note, _: Headers) -> Note:
+        return event._replace(text=self.text(event.text))
+
     def _recording(self, event: Recording, _: Headers) -> Recording:
         return event._replace(command=self.arguments(event.command))
 
@@ -318,6 +322,7 @@ _EVENTS: dict[type, Callable[[Any, Any, Headers], Event]] = {
     Response: Redactor._response,
     BodyEnd: Redactor._body_end,
     Failure: Redactor._failure,
+    Note: Redactor._note,
     Recording: Redactor._recording,
     Recorded: Redactor._recorded,
     Process: Redactor._process,

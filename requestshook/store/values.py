@@ -12,6 +12,7 @@ from requestshook.events import (
     Count,
     Event,
     Failure,
+    Note,
     Process,
     Recorded,
     Recording,
@@ -22,6 +23,7 @@ from requestshook.events import (
 
 _KINDS: dict[type, str] = {
     Request: "request", Response: "response", BodyEnd: "body", Failure: "failure",
+    Note: "note",
     Recording: "recording", Recorded: "recorded", Process: "process", Count: "count",
 }  # fmt: skip
 _RANKS = {"client": 0, "wire": 2, "server": 4}
@@ -107,7 +109,7 @@ def read_line(octets: bytes) -> Line:
 def _line(event: Event, octets: bytes) -> Line:
     hash = digest(octets)
     kind = _KINDS[type(event)]
-    if isinstance(event, (Request, Response, BodyEnd, Failure)):
+    if isinstance(event, (Request, Response, BodyEnd, Failure, Note)):
         view, id, trace, host, pid, _ = event.origin
         return Line(hash, kind, trace, id, _outcome(event, view), event.at, octets, host, pid)
     if isinstance(event, (Process, Count)):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from requestshook.events import Attempt, Body, Failure, Process, Request, Response
+from requestshook.events import Attempt, Body, Failure, Note, Process, Request, Response
 
 UNSEEN = "unseen"  # the end of a body was not seen
 
@@ -58,6 +58,7 @@ class Call:
     request_step: int
     response_step: int | None
     failure_step: int | None
+    notes: tuple[Note, ...] = ()  # what was written to it by hand while it was recorded, oldest first
 
     @property
     def status(self) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from requestshook.events import COMPLETE, Attempt, BodyEnd, Failure, Origin, Request, Response
+from requestshook.events import COMPLETE, Attempt, BodyEnd, Failure, Note, Origin, Request, Response
 from requestshook.trace.calls import UNSEEN, Message
 
 _RANKS = {"client": 0, "wire": 1, "server": 2}
@@ -126,6 +126,7 @@ class Draft:
         self.inferred = False
         self.depth = 0
         self.shifts: dict[str, float] = {}
+        self.notes: tuple[Note, ...] = ()
 
     @property
     def request(self) -> Request:

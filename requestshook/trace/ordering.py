@@ -130,6 +130,7 @@ def _call(draft: Draft, numbers: dict[str, int]) -> Call:
         request_step=numbers["request"],
         response_step=numbers.get("response"),
         failure_step=numbers.get("failure"),
+        notes=draft.notes,
     )
 
 

@@ -11,7 +11,19 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from requestshook.events import BodyEnd, Count, Event, Failure, Process, Recorded, Recording, Request, Response
+from requestshook.events import (
+    BodyEnd,
+    Count,
+    Event,
+    Failure,
+    Note,
+    Origin,
+    Process,
+    Recorded,
+    Recording,
+    Request,
+    Response,
+)
 from requestshook.trace.drafts import Draft, Sight
 
 
@@ -31,16 +43,24 @@ def pair(events: Iterable[tuple[int, Event]]) -> Paired:
     sights: dict[tuple[Any, ...], Sight] = {}
     places: dict[tuple[str, int], int] = defaultdict(int)
     others = _Others()
+    notes: dict[tuple[Any, ...], Note] = {}
     surplus = 0
     for ref, event in events:
+        if isinstance(event, Note):
+            key = _exchange(event.origin)
+            notes[key] = max(event, notes.get(key, event))
+            continue
         if not isinstance(event, (Request, Response, BodyEnd, Failure)):
             others.add(event)
             continue
-        view, id, _, host, pid, n = event.origin
-        places[host, pid] += 1
-        sight = sights.setdefault((view, host, pid, n, id), Sight(event.origin))
-        surplus += not sight.add(ref, places[host, pid], event)
+        process = event.origin.host, event.origin.pid
+        places[process] += 1
+        sight = sights.setdefault(_exchange(event.origin), Sight(event.origin))
+        surplus += not sight.add(ref, places[process], event)
     drafts, lost = _calls(sights.values())
+    for draft in drafts:
+        found = [notes[key] for key in map(_exchange, (s.origin for s in draft.sights)) if key in notes]
+        draft.notes = tuple(sorted(note for note in found if note.text or note.mark))
     return Paired(
         drafts,
         sorted(others.recordings),
@@ -49,6 +69,12 @@ def pair(events: Iterable[tuple[int, Event]]) -> Paired:
         others.newest_counts(),
         _remarks(surplus, lost),
     )
+
+
+def _exchange(origin: Origin) -> tuple[Any, ...]:
+    """What the lines of one exchange at one capture point share."""
+    view, id, _, host, pid, n = origin
+    return view, host, pid, n, id
 
 
 class _Others:

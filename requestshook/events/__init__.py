@@ -1,8 +1,9 @@
 """What happened on one side of one call, and its line in a spool file.
 
 An event is a plain immutable value. `to_line` and `from_line` are each other's inverse; `docs/event-line.md`
-describes the line. Values here are named tuples, not data classes: services create two or three of them for
-each call, and a named tuple costs a fifth of a frozen data class and no import.
+describes the line. Services only write, so what reads a line is in `reading`, imported at its first use. Values
+here are named tuples, not data classes: services create two or three of them for each call, and a named tuple costs
+a fifth of a frozen data class and no import.
 
 A body's content is bytes as captured, or text once it was found to be text (and, where redaction is on,
 redacted); None where only the size is kept.
@@ -13,9 +14,10 @@ from __future__ import annotations
 import binascii
 import json
 from json.encoder import encode_basestring as _quote
-from typing import Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
-from requestshook.errors import EventError
+if TYPE_CHECKING:
+    from requestshook.events.reading import from_line as from_line
 
 VERSION = 1
 
@@ -132,6 +134,15 @@ class Process(NamedTuple):
     named: bool = False  # code or REQUESTSHOOK_SERVICE gave it its name
 
 
+class Note(NamedTuple):
+    """What somebody wrote to a call by hand while it was recorded, as in mitmweb; the newest of an origin holds."""
+
+    at: float
+    origin: Origin
+    text: str
+    mark: str = ""  # mitmproxy's name of the sign that was put on it, as :warning:
+
+
 class Count(NamedTuple):
     """What a process has not recorded so far: totals, so that the newest line of a process tells all."""
 
@@ -144,7 +155,7 @@ class Count(NamedTuple):
     why: str | None = None  # the last fault
 
 
-Event = Union[Request, Response, BodyEnd, Failure, Recording, Recorded, Process, Count]
+Event = Union[Request, Response, BodyEnd, Failure, Note, Recording, Recorded, Process, Count]
 
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 _encode_ascii = json.JSONEncoder(separators=(",", ":")).encode
@@ -157,32 +168,6 @@ def to_line(event: Event) -> bytes:
         return line.encode()
     except UnicodeEncodeError:  # lone surrogates
         return (_encode_ascii(json.loads(line)) + "\n").encode()
-
-
-def from_line(line: bytes | str) -> Event:
-    """The event of a line; raises EventError with the reason where it is none."""
-    try:
-        fields = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise EventError(f"not JSON ({error})") from None
-    if not isinstance(fields, dict):
-        raise EventError("not a JSON object")
-    version = fields.get("v")
-    if not isinstance(version, int) or version < 1:
-        raise EventError("it has no version")
-    if version > VERSION:
-        raise EventError(f"it is of version {version}, this requestshook reads up to {VERSION}")
-    kind = fields.get("event")
-    parse = _FROM_FIELDS.get(kind) if isinstance(kind, str) else None
-    if parse is None:
-        raise EventError(f"unknown event {kind!r}"[:100])
-    try:
-        event: Event = parse(fields)
-    except KeyError as error:
-        raise EventError(f"{kind} without {error}") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise EventError(f"{kind}: {error}") from None
-    return event
 
 
 # A line is put together as text: the two that every call writes take half the time that a dictionary of them takes.
@@ -259,6 +244,11 @@ def _failure_text(event: Failure) -> str:
     return f'{_begin("failure", at, origin)}"error":{_quote(error)}{_attempts_text(attempts)}}}\n'
 
 
+def _note_text(event: Note) -> str:
+    at, origin, text, mark = event
+    return f'{_begin("note", at, origin)}"text":{_quote(text)},"mark":{_quote(mark)}}}\n'
+
+
 def _plain_text(kind: str) -> Any:
     return lambda event: _encode({"v": VERSION, "event": kind, **event._asdict()}) + "\n"
 
@@ -268,6 +258,7 @@ _TO_TEXT: dict[type, Any] = {
     Response: _response_text,
     BodyEnd: _body_end_text,
     Failure: _failure_text,
+    Note: _note_text,
     Recording: _plain_text("recording"),
     Recorded: _plain_text("recorded"),
     Process: _plain_text("process"),
@@ -275,136 +266,10 @@ _TO_TEXT: dict[type, Any] = {
 }
 
 
-def _is(value: Any, *types: type) -> Any:
-    """The value, where it is of one of the types: bool is no int, int is a float."""
-    if isinstance(value, bool) and bool not in types:
-        raise TypeError(f"{value!r} is not {types[0].__name__}")
-    if not isinstance(value, types):
-        raise TypeError(f"{str(value)[:40]!r} is not {types[0].__name__}")
-    if type(value) is int and not -(2**63) <= value < 2**63:  # what a store cannot hold
-        raise ValueError("a number is out of range")
-    return value
+def __getattr__(name: str) -> Any:
+    if name != "from_line":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from requestshook.events.reading import from_line
 
-
-_NONE = type(None)
-
-
-def _at(fields: dict[str, Any]) -> float:
-    at = float(_is(fields["at"], float, int))
-    if not -1e11 < at < 1e12:
-        raise ValueError("its time is out of range")
-    return at
-
-
-def _strings(value: Any) -> tuple[str, ...]:
-    return tuple(_is(item, str) for item in _is(value, list))
-
-
-def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
-    pairs = tuple([(name, text) for name, text in _is(value, list)])
-    for name, text in pairs:
-        if type(name) is not str or type(text) is not str:  # what json gives is exactly str; _is costs six times this
-            raise TypeError(f"{str((name, text))[:40]} is no pair of texts")
-    return pairs
-
-
-def _body(value: Any) -> Body | None:
-    if value is None:
-        return None
-    fields = _is(value, dict)
-    content: bytes | str | None = None
-    if "text" in fields:
-        content = _is(fields["text"], str)
-    elif "base64" in fields:
-        content = binascii.a2b_base64(_is(fields["base64"], str))
-    return Body(
-        content,
-        _is(fields["size"], int),
-        _is(fields.get("cut", False), bool),
-        _is(fields.get("encoding"), str, _NONE),
-        _is(fields.get("why"), str, _NONE),
-    )
-
-
-def _origin(fields: dict[str, Any]) -> Origin:
-    view = _is(fields["view"], str)
-    if view not in ("client", "wire", "server"):
-        raise ValueError(f"{view[:20]!r} is no view")
-    return Origin(
-        view, _is(fields["id"], str), _is(fields["trace"], str),
-        _is(fields["host"], str), _is(fields["pid"], int), _is(fields["n"], int),
-    )  # fmt: skip
-
-
-def _attempts(fields: dict[str, Any]) -> tuple[Attempt, ...]:
-    return tuple(
-        Attempt(_is(item.get("status"), int, _NONE), _is(item.get("error"), str, _NONE))
-        for item in _is(fields.get("attempts", []), list)
-    )
-
-
-def _request(fields: dict[str, Any]) -> Request:
-    return Request(
-        _at(fields), _origin(fields), _is(fields.get("parent"), str, _NONE), _is(fields["from"], str),
-        _is(fields.get("to"), str, _NONE), _is(fields["method"], str), _is(fields["url"], str),
-        _is(fields["http"], str), _pairs(fields["headers"]), _body(fields["body"]),
-    )  # fmt: skip
-
-
-def _response(fields: dict[str, Any]) -> Response:
-    return Response(
-        _at(fields), _origin(fields), _is(fields["status"], int), _is(fields["reason"], str),
-        _is(fields["http"], str), _pairs(fields["headers"]), _attempts(fields), _body(fields["body"]),
-    )  # fmt: skip
-
-
-def _body_end(fields: dict[str, Any]) -> BodyEnd:
-    of = _is(fields["of"], str)
-    if of not in ("request", "response"):
-        raise ValueError("a body of neither request nor response")
-    body = _body(fields["body"])
-    if body is None:
-        raise ValueError("no body")
-    return BodyEnd(_at(fields), _origin(fields), of, body, _is(fields["end"], str))
-
-
-def _failure(fields: dict[str, Any]) -> Failure:
-    return Failure(_at(fields), _origin(fields), _is(fields["error"], str), _attempts(fields))
-
-
-def _recording(fields: dict[str, Any]) -> Recording:
-    return Recording(_at(fields), _is(fields["trace"], str), _is(fields["name"], str), _strings(fields["command"]))
-
-
-def _recorded(fields: dict[str, Any]) -> Recorded:
-    return Recorded(
-        _at(fields), _is(fields["trace"], str), _is(fields.get("exit"), int, _NONE),
-        _pairs(fields.get("output", [])), _is(fields.get("cut", False), bool),
-    )  # fmt: skip
-
-
-def _process(fields: dict[str, Any]) -> Process:
-    return Process(
-        _at(fields), _is(fields["host"], str), _is(fields["pid"], int), _is(fields.get("trace"), str, _NONE),
-        _is(fields["program"], str), _pairs(fields["versions"]), _is(fields["key"], str),
-        _is(fields.get("named", False), bool),
-    )  # fmt: skip
-
-
-def _count(fields: dict[str, Any]) -> Count:
-    return Count(
-        _at(fields), _is(fields["host"], str), _is(fields["pid"], int), _is(fields["untied"], int),
-        _is(fields["ignored"], int), _is(fields["dropped"], int), _is(fields.get("why"), str, _NONE),
-    )  # fmt: skip
-
-
-_FROM_FIELDS: dict[str, Any] = {
-    "request": _request,
-    "response": _response,
-    "body": _body_end,
-    "failure": _failure,
-    "recording": _recording,
-    "recorded": _recorded,
-    "process": _process,
-    "count": _count,
-}
+    globals()[name] = from_line
+    return from_line
