@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import calls, pages, starting, storing, streams
+from benchmarks import calls, pages, starting, storing, streams, wire
 from benchmarks.results import Result, as_json, markdown, put_markdown, show
 from benchmarks.scale import Scale
 
@@ -22,6 +22,8 @@ BENCHMARKS: dict[str, Callable[[Scale], Result]] = {
     "calls-100k": calls.large,
     "growth": calls.growth,
     "streams": streams.streams,
+    "wire": wire.small,
+    "wire-streams": wire.large,
     "startup": starting.startup,
     "help": starting.command,
     "collect": storing.storing,

@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-NAMES = ("calls-1k", "calls-100k", "growth", "streams", "startup", "help", "collect", "rendering")
+NAMES = (
+    "calls-1k",
+    "calls-100k",
+    "growth",
+    "streams",
+    "wire",
+    "wire-streams",
+    "startup",
+    "help",
+    "collect",
+    "rendering",
+)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
