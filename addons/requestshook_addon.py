@@ -51,9 +51,11 @@ class RequestshookAddon:
     def __init__(self) -> None:
         self.wire = Wire(_recorder(""))
         self.options: Any = None
+        self.master: Any = None
 
     def load(self, loader: Any) -> None:
         """Make the options known."""
+        self.master = loader.master
         self.options = loader.master.options
         add = loader.add_option
         add(
@@ -96,6 +98,9 @@ class RequestshookAddon:
     def running(self) -> None:
         """Tell whoever waits for it that this process records."""
         self.wire.recorder.announce()
+        view = self.master.addons.get("view")
+        if view is not None:  # in mitmweb and mitmproxy: a comment made there is told by this signal alone
+            view.sig_view_update.connect(self.view_update)
 
     def requestheaders(self, flow: Any) -> None:
         self.wire.requestheaders(flow)
@@ -111,6 +116,12 @@ class RequestshookAddon:
 
     def error(self, flow: Any) -> None:
         self.wire.error(flow)
+
+    def update(self, flows: Sequence[Any]) -> None:
+        self.wire.update(flows)
+
+    def view_update(self, flow: Any) -> None:
+        self.wire.update((flow,))
 
     def http_connect_error(self, flow: Any) -> None:
         self.wire.http_connect_error(flow)

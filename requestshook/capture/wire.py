@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from requestshook import tags
 from requestshook.capture import flow as flows
+from requestshook.capture.notes import Notes
 from requestshook.capture.passing import Passing
 from requestshook.events import Headers
 from requestshook.recording import Recorder
@@ -53,6 +54,7 @@ class Wire:
         self.recorder = recorder
         self.listeners: Mapping[int, Ends] = listeners or {}
         self.ends = ends
+        self._notes = Notes()
         self._known: dict[str, _Known] = {}  # by the flow's id
         self._of_client: dict[str, set[str]] = {}  # the ids of those that a connection has
 
@@ -85,7 +87,9 @@ class Wire:
         method = flow.request.data.method.decode("latin-1")
         if recorder.is_ignored(caller, callee, method, url):
             return _Known(ours, None)
-        passing = Passing(recorder, recorder.origin("wire", id, trace))
+        origin = recorder.origin("wire", id, trace)
+        self._notes.know(flow, origin)
+        passing = Passing(recorder, origin)
         has_content = flows.has_content(http, words)
         passing.begin(inbound.parent, caller, callee, method, url, http, headers, has_content)
         return _Known(ours, passing)
@@ -148,6 +152,8 @@ class Wire:
             self._forget(flow)
             return
         known.passing.end_response(flow.response.raw_content)
+        if flow.comment or flow.marked:  # by another addon
+            self._notes.look(flow, self.recorder)
         self._forget_if_over(flow, known.passing)
 
     @_guarded
@@ -158,6 +164,13 @@ class Wire:
             error = flows.error(flow)
             known.passing.fail(error, flows.is_by_caller(error))
         self._forget(flow)
+
+    @_guarded
+    def update(self, changed: Iterable[Any]) -> None:
+        """Something of these flows was changed by hand: a comment or a mark is told."""
+        for flow in changed:
+            if hasattr(flow, "request"):
+                self._notes.look(flow, self.recorder)
 
     @_guarded
     def http_connect_error(self, flow: Any) -> None:
