@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import glob
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from requestshook import events, recording
+
+
+def pytest_configure() -> None:
+    """Whoever starts the tests in the background has these signals ignored, and so would have what the tests start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Spooled:
