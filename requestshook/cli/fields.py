@@ -43,6 +43,7 @@ def call(found: Call) -> dict[str, Any]:
         "started": found.started, "answered": found.answered,
         "request_step": found.request_step, "response_step": found.response_step, "failure_step": found.failure_step,
         "sent": _size(found.request), "received": _size(found.response),
+        "notes": [{"at": note.at, "text": note.text, "mark": note.mark} for note in found.notes],
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from requestshook.cli import figures
-from requestshook.events import CLOSED, COMPLETE, Body, Request
+from requestshook.events import CLOSED, COMPLETE, Body, Note, Request
 from requestshook.trace.calls import UNSEEN, Call, Message, Step
 
 _HEAD = 32  # octets shown of a body that is no text
@@ -30,6 +30,11 @@ def arrow(step: Step) -> str:
     call = step.call
     passed = "" if step.kind == "request" else f", after {figures.duration(step.at - call.started)}"
     return f"{call.caller} {'→' if step.kind == 'request' else '←'} {call.callee}{passed}"
+
+
+def note(found: Note) -> str:
+    """What was written to a call by hand: `:warning: why twice?`, whatever line breaks it has."""
+    return f"{found.mark} {found.text}".strip()
 
 
 def message_of(step: Step) -> Message | None:

@@ -179,6 +179,8 @@ def _content(opened: Opened, step: Step) -> Body | None:
 def _show_step(opened: Opened, step: Step) -> None:
     terminal.say(message.heading(step), "bold")
     terminal.say(message.arrow(step), "dim")
+    for note in step.call.notes if step.kind == "request" else ():
+        terminal.say(message.note(note), "yellow")
     terminal.say()
     shown = message.message_of(step)
     if shown is None:
