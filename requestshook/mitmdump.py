@@ -37,6 +37,13 @@ def find() -> str:
     return os.path.abspath(path)
 
 
+def script(name: str) -> str:
+    """The path of a script of ours that runs inside mitmproxy."""
+    package = os.path.dirname(os.path.realpath(__file__))
+    installed = os.path.join(package, "addons", name)
+    return installed if os.path.isfile(installed) else os.path.join(os.path.dirname(package), "addons", name)
+
+
 def environment() -> Mapping[str, str]:
     """The variables that a mitmdump of ours gets: those that there are, without the ones that load our hook."""
     return {name: value for name, value in os.environ.items() if not name.startswith("REQUESTSHOOK")}

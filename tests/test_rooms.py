@@ -22,7 +22,7 @@ CAPTURE_SIDE = ROOMS[: ROOMS.index("_inject") + 1]
 PARTS = {"spoolfiles": "collect", "environment": "run"}
 # In a folder, siblings leave each other alone, except for these, which are there to be shared.
 SHARED = {
-    "capture": {"streams", "exchange", "teed", "served", "environ", "inputs", "wsgi", "passing", "flow", "notes"},
+    "capture": {"streams", "exchange", "teed", "served", "environ", "inputs", "wsgi", "passing", "flow", "flowfile", "notes"},
 }
 
 
