@@ -179,7 +179,7 @@ def image_create() -> Story:
         "openstack", "glance-api", "PUT", image, ("Host", "127.0.0.1:60999"), ("X-Auth-Token", TOKEN),
         body=Body(b"QFI\xfb\x00\x00\x00\x03" + bytes(64), 21233664, True),
     )  # fmt: skip
-    story.seen_as(put, "http://182.161.114.101/image" + image[22:], ("Host", "182.161.114.101"), ("Connection", "x"))
+    story.seen_as(put, "http://182.161.114.101/image" + image[22:], ("Host", "182.161.114.101"), ("X-Trace", "x"))
     check = story.request(
         "glance-api", "keystone", "GET", "http://182.161.114.101/identity/v3/auth/tokens", ("X-Subject-Token", TOKEN),
         ("X-Auth-Token", "‹token:fedcba9876543210›"), parent=put,

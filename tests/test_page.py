@@ -172,15 +172,18 @@ def test_earlier_attempts_and_what_a_proxy_changed_are_said_in_a_line() -> None:
     """The response says how many attempts, the request what its innermost view saw otherwise."""
     text = page(image_create(), part="steps")
     assert "Attempt 3; before it: 503, ConnectionError." in text
-    assert "From client to server: address 182.161.114.101&#58;80 became 127.0.0.1&#58;60999; target" in text
-    assert "headers dropped: Connection." in text
+    assert (
+        "From client to server: address 182.161.114.101&#58;80 became 127.0.0.1&#58;60999; the path&#39;s beginning /image/ became /; headers"
+        in text
+    )
+    assert "headers dropped: X-Trace." in text
     assert "The body was closed after" in text
 
 
 def test_the_settings_choose_the_view() -> None:
     """With `view: client` the page shows what the client sent."""
     text = page(image_create(), PageSettings(view="client"), part="steps")
-    assert "    Host: 182.161.114.101\n    Connection: x\n" in text
+    assert "    Host: 182.161.114.101\n    X-Trace: x\n" in text
 
 
 def test_a_failure_is_a_step() -> None:

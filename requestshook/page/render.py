@@ -16,8 +16,9 @@ from requestshook.errors import RequestshookError
 from requestshook.page import callmap, command, diagram, escape, figures, lanes, log
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.settings import PageSettings, Words
-from requestshook.page.steps import Load, StepWriter, Tab, first_uses
+from requestshook.page.steps import StepWriter, Tab, first_uses
 from requestshook.trace.calls import Trace
+from requestshook.trace.disagreeing import Load
 
 PARTS = ("page", "command", "map", "diagram", "steps", "log")
 SEARCHED_STEPS = 50  # a page of more is left out of the site's search: its code blocks are most of the index
@@ -61,6 +62,7 @@ def _context(trace: Trace, load: Load, settings: PageSettings) -> dict[str, Any]
     pseudonyms = Pseudonyms()
     numbers = {call.id: call.request_step for call in trace.calls}
     writer = StepWriter(load, settings, words, pseudonyms, numbers, first_uses(trace.calls, settings))
+    writer.changes.count(trace.steps)
     pseudonyms.note(command.texts(trace))
     for step in trace.steps:
         pseudonyms.note(writer.texts(step))

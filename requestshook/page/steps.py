@@ -6,20 +6,20 @@ reference, highlights, text after) has its place here and is empty until there a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from requestshook import addresses, tags
-from requestshook.events import COMPLETE, Attempt, Body, Headers, Request, Response
+from requestshook import tags
+from requestshook.events import COMPLETE, Attempt, Body, Headers, Response
 from requestshook.page import content
+from requestshook.page.changes import Changes
 from requestshook.page.escape import visible
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.settings import PageSettings, Words
 from requestshook.trace import selecting
-from requestshook.trace.calls import UNSEEN, Call, Message, Step, View
-
-Load = Callable[[int], "Body | None"]
+from requestshook.trace.calls import UNSEEN, Call, Message, Step
+from requestshook.trace.disagreeing import Load
 
 QUERY_SHOWN = 60  # characters of a query in titles
 _LABEL_PATH = 40  # characters of a path in the table of contents that stand whole
@@ -73,11 +73,13 @@ class StepWriter:
     pseudonyms: Pseudonyms
     numbers: dict[str, int] = field(default_factory=dict)  # call id: the number of its request's step
     references: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # of a step: title and URL
+    changes: Changes = field(init=False)
     _hidden: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         hidden = _HIDDEN | {name.lower() for name in self.settings.hide_headers}
         object.__setattr__(self, "_hidden", hidden)
+        object.__setattr__(self, "changes", Changes(self.words, self.pseudonyms, self.load))
 
     def texts(self, step: Step) -> Iterator[str]:
         """All captured text of a step in the order of the page, for the first pass."""
@@ -85,12 +87,14 @@ class StepWriter:
         yield step.call.target
         if message is None:
             yield _error(step.call)
+            yield from self.changes.texts(step)
             return
         for _, value in self._headers(message):
             yield value
         body = self._load(message)
         if body is not None and isinstance(body.content, str):
             yield body.content
+        yield from self.changes.texts(step)
 
     def message(self, step: Step) -> Message | None:
         """What the page shows of a step: the chosen view's message, else the innermost; None for a failure."""
@@ -156,7 +160,6 @@ class StepWriter:
         if step.kind == "request":
             if call.inferred and call.parent in self.numbers:
                 yield self.words.phrase("parent_inferred", step=self.numbers[call.parent])
-            yield from self._changes(call)
             if call.answered is None:
                 yield self.words["unanswered"]
         elif call.attempts:
@@ -164,15 +167,7 @@ class StepWriter:
             yield self.words.phrase("attempts_before", count=len(call.attempts) + 1, earlier=earlier)
         if message is not None and message.end not in (COMPLETE, UNSEEN):
             yield content.ending(message, self.words)
-
-    def _changes(self, call: Call) -> Iterator[str]:
-        """What the innermost view saw otherwise than the outermost: a proxy's doing."""
-        outer, inner = call.views[0] if call.views else None, call.views[-1] if call.views else None
-        if outer is None or inner is None or outer is inner or not outer.request or not inner.request:
-            return
-        found = [self.words.phrase(name, **values) for name, values in _differences(outer, inner)]
-        if found:
-            yield self.words.phrase("changed", **{"from": outer.kind, "to": inner.kind, "what": "; ".join(found)})
+        yield from self.changes.remarks(step)
 
 
 def heading_of(step: Step, target: str) -> str:
@@ -255,29 +250,3 @@ def _joined(heading: str, remark: str) -> str:
 
 def _attempt(attempt: Attempt) -> str:
     return (attempt.error or "").partition(":")[0] if attempt.status is None else str(attempt.status)
-
-
-def _differences(outer: View, inner: View) -> Iterator[tuple[str, dict[str, str]]]:
-    """What changed between two views of a request, each with the word that says it."""
-    before, after = outer.request, inner.request
-    if before is None or after is None or not isinstance(before.event, Request) or not isinstance(after.event, Request):
-        return
-    old, new = before.event.url, after.event.url
-    if addresses.authority(old) != addresses.authority(new):
-        yield "changed_address", {"old": addresses.authority(old), "new": addresses.authority(new)}
-    if addresses.split_target(old) != addresses.split_target(new):
-        yield "changed_path", {"old": _target_of(old), "new": _target_of(new)}
-    names, seen = _names(before.event.headers), _names(after.event.headers)
-    if added := [seen[name] for name in seen if name not in names]:
-        yield "headers_added", {"names": ", ".join(added)}
-    if dropped := [names[name] for name in names if name not in seen]:
-        yield "headers_dropped", {"names": ", ".join(dropped)}
-
-
-def _target_of(url: str) -> str:
-    path, query = addresses.split_target(url)
-    return f"{path}?{query}" if query else path
-
-
-def _names(headers: Headers) -> dict[str, str]:
-    return {name.lower(): name for name, _ in headers if name.lower() not in tags.LOWER}

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from requestshook.events import Event
+from requestshook.trace import disagreeing
 from requestshook.trace.calls import UNSEEN, Call, Message, Step, Trace, View
 from requestshook.trace.clocks import shifts
 from requestshook.trace.naming import name
@@ -31,12 +32,13 @@ def build(events: Iterable[tuple[int, Event]], services: Iterable[tuple[str, str
     remarks = list(paired.remarks)
     remarks += name(paired.drafts, tuple(services), paired.processes)
     clocks, said = shifts(paired.drafts)
+    keys = {(process.host, process.pid): process.key for process in paired.processes}
     for draft in paired.drafts:
-        draft.shifts = clocks
+        draft.shifts, draft.keys = clocks, keys
     remarks += said
     remarks += relate(paired.drafts)
     calls, steps = order(paired.drafts)
-    remarks += _given_up(calls) + _lost(paired)
+    remarks += _given_up(calls) + _disagreeing(calls) + _lost(paired)
     return _trace(paired, calls, steps, tuple(remarks))
 
 
@@ -77,10 +79,21 @@ def _given_up(calls: Iterable[Call]) -> list[str]:
     found = [call for call in calls if call.response is None and call.failure and any(v.response for v in call.views)]
     if not found:
         return []
-    steps = ", ".join(str(call.failure_step) for call in found[:8])
-    return [
-        f"The caller never got an answer that was given further in (step {steps}{', …' if len(found) > 8 else ''})."
-    ]
+    steps = _steps([call.failure_step for call in found if call.failure_step])
+    return [f"The caller never got an answer that was given further in ({steps})."]
+
+
+def _disagreeing(calls: Iterable[Call]) -> list[str]:
+    """Calls whose views cannot all be right."""
+    found = [call.request_step for call in calls if disagreeing.of_request(call)]
+    found += [call.response_step for call in calls if call.response_step and disagreeing.of_response(call)]
+    if not found:
+        return []
+    return [f"The views of one call disagree in a way that a proxy should not cause ({_steps(sorted(found))})."]
+
+
+def _steps(numbers: list[int]) -> str:
+    return f"step {', '.join(map(str, numbers[:8]))}{', …' if len(numbers) > 8 else ''}"
 
 
 def _lost(paired: Paired) -> list[str]:

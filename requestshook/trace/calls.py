@@ -34,6 +34,8 @@ class View:
     response: Message | None = None
     failure: Failure | None = None
     shift: float = 0.0  # seconds added to this host's clock
+    earlier: bool = False  # a try that another one followed
+    key: str = ""  # which key this process makes pseudonyms with: `events.Process.key`, empty where nobody says it
 
 
 @dataclass(frozen=True, slots=True)

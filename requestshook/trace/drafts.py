@@ -126,6 +126,7 @@ class Draft:
         self.inferred = False
         self.depth = 0
         self.shifts: dict[str, float] = {}
+        self.keys: dict[tuple[str, int], str] = {}
         self.notes: tuple[Note, ...] = ()
 
     @property

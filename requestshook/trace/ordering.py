@@ -137,5 +137,14 @@ def _call(draft: Draft, numbers: dict[str, int]) -> Call:
 def _view(draft: Draft, sight: Sight) -> View:
     view, _, _, host, pid, n = sight.origin
     return View(
-        view, host, pid, n, sight.message("request"), sight.message("response"), sight.failure, draft.shift(sight)
+        view,
+        host,
+        pid,
+        n,
+        sight.message("request"),
+        sight.message("response"),
+        sight.failure,
+        draft.shift(sight),
+        all(sight is not final for final in draft.path),
+        draft.keys.get((host, pid), ""),
     )

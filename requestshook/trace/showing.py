@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from requestshook import addresses
 from requestshook.events import COMPLETE, Headers, Request
+from requestshook.trace import fields
 from requestshook.trace.calls import Message
 from requestshook.trace.drafts import Draft, Sight
 
@@ -33,7 +34,7 @@ def show(draft: Draft) -> Shown:
     assert message is not None
     assert event is not None
     if inner.origin.view == "server":
-        event = _as_sent(event, seen[-2].request if len(seen) > 1 else None)
+        event = as_sent(event, seen[-2].request if len(seen) > 1 else None)
         message = replace(message, event=event._replace(body=message.event.body))
     path, query = addresses.split_target(event.url)
     target = f"{path}?{query}" if query else path
@@ -41,13 +42,14 @@ def show(draft: Draft) -> Shown:
 
 
 def _response(draft: Draft) -> Message | None:
-    """The innermost view's response, where whoever saw the call end saw one at all."""
+    """The innermost view's response of those that have the status which whoever saw the call end has."""
     if draft.response is None:
         return None
-    inner = next(sight for sight in reversed(draft.path) if sight.response is not None)
-    message = inner.message("response")
+    status = draft.response.status  # another one further in is not what the caller got
+    path = [sight for sight in draft.path if sight.response is not None and sight.response.status == status]
+    message = path[-1].message("response")
     assert message is not None
-    return _with_fullest_body(message, draft.path, "response")
+    return _with_fullest_body(message, path, "response")
 
 
 def _with_fullest_body(message: Message, path: list[Sight], of: str) -> Message:
@@ -66,7 +68,7 @@ def _fullness(message: Message) -> tuple[bool, bool, bool]:
     return (message.ref is not None or body.size == 0, message.end == COMPLETE, not body.cut)
 
 
-def _as_sent(server: Request, outer: Request | None) -> Request:
+def as_sent(server: Request, outer: Request | None) -> Request:
     """A server view's request with case, order, repeats and spelling of the next view outward, where values agree."""
     if outer is None:
         return server._replace(headers=_without_invented(server.headers))
@@ -90,43 +92,33 @@ def _url_as_sent(server: str, outer: str) -> str:
 def _headers_as_sent(server: Headers, outer: Headers) -> Headers:
     arrived: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for name, value in server:
-        arrived[_key(name)].append((name, value))
+        arrived[fields.key(name)].append((name, value))
     sent: dict[str, list[str]] = defaultdict(list)
     for name, value in outer:
-        sent[_key(name)].append(value)
-    agree = {key for key in sent if key in arrived and _agree(sent[key], [value for _, value in arrived[key]])}
+        sent[fields.key(name)].append(value)
+    agree = {key for key in sent if key in arrived and fields.agree(sent[key], [value for _, value in arrived[key]])}
     shown: list[tuple[str, str]] = []
     for name, value in outer:
-        key = _key(name)
+        key = fields.key(name)
         if key in agree:
             shown.append((name, value))
         elif key in arrived:  # another value came in than went out: what came in, in the place of what went out
             shown += [(name, changed) for _, changed in arrived.pop(key)]
     return tuple(shown) + tuple(
-        (name, value) for name, value in server if _key(name) not in sent and not _is_invented(name, value)
+        (name, value) for name, value in server if fields.key(name) not in sent and not _is_invented(name, value)
     )
-
-
-def _key(name: str) -> str:
-    return name.lower().replace("_", "-")  # CGI's variables have no hyphens (RFC 3875, 4.1.18)
-
-
-def _agree(sent: list[str], arrived: list[str]) -> bool:
-    return sent == arrived or _joined(sent) == _joined(arrived)
-
-
-def _joined(values: list[str]) -> str:
-    """All values of a header in one spelling: joined, without the blanks that may stand around them."""
-    return ",".join(part.strip(" \t") for value in values for part in value.replace(";", ",").split(","))
 
 
 def _without_invented(headers: Headers) -> Headers:
     """Nobody saw what was sent: left out is only what stands in for a content that is not there."""
-    if any(_key(name) == "transfer-encoding" or (_key(name) == "content-length" and value) for name, value in headers):
+    if any(
+        fields.key(name) == "transfer-encoding" or (fields.key(name) == "content-length" and value)
+        for name, value in headers
+    ):
         return headers
     return tuple((name, value) for name, value in headers if not _is_invented(name, value))
 
 
 def _is_invented(name: str, value: str) -> bool:
-    key = _key(name)
+    key = fields.key(name)
     return (key == "content-type" and value in ("text/plain", "")) or (key == "content-length" and value in ("", "0"))
