@@ -56,9 +56,16 @@ class Proxy:
             found += [events.from_line(line) for line in path.read_bytes().splitlines() if line.strip()]
         return found
 
+    def check(self) -> None:
+        """Neither an exception nor a fault of ours is in the log, and every line of the spool can be read."""
+        log = self.log()
+        for sign in ("Traceback", "Addon error", "has crashed", "requestshook:"):
+            assert sign not in log, log[-5000:]
+        assert not [event for event in self.events() if isinstance(event, events.Count) and event.dropped]
+
     def call(self, path: str, *, until: Callable[[list[Any]], bool] | None = None) -> list[Any]:
         """The lines of the newest call of a path, once they are as they are to be, by default once it is over."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while True:
             found = self._call(path)
             if found and (until or _is_over)(found):
@@ -98,9 +105,45 @@ def free_port() -> int:
 
 @contextmanager
 def proxy(
-    home: Path, *modes: str, options: tuple[str, ...] = (), scripts: tuple[Path, ...] = (), addon: Path = ADDON
+    home: Path, *modes: str, options: tuple[str, ...] = (), scripts: tuple[Path, ...] = (), addon: Path | None = ADDON
 ) -> Iterator[Proxy]:
-    """mitmdump with our addon, one listener for each mode; `{0}` in an option is the first one's port."""
+    """mitmdump with our addon or bare, one listener for each mode; `{0}` in an option is the first one's port."""
+    found = _started(home, modes, options, scripts, addon)
+    try:
+        _wait_until_up(found)
+        yield found
+    finally:
+        _end(found)
+
+
+@contextmanager
+def bare_and_ours(home: Path, *modes: str, options: tuple[str, ...] = ()) -> Iterator[tuple[Proxy, Proxy]]:
+    """A mitmdump as it is and one with our addon, else alike."""
+    started = []
+    try:
+        for name, addon in (("bare", None), ("ours", ADDON)):
+            (home / name).mkdir()
+            started.append(_started(home / name, modes, options, (), addon))
+        for found in started:
+            _wait_until_up(found)
+        yield started[0], started[1]
+    finally:
+        for found in started:
+            _end(found)
+
+
+def _end(found: Proxy) -> None:
+    found.child.terminate()
+    try:
+        found.child.wait(20)
+    except subprocess.TimeoutExpired:
+        found.child.kill()
+        found.child.wait()
+
+
+def _started(
+    home: Path, modes: tuple[str, ...], options: tuple[str, ...], scripts: tuple[Path, ...], addon: Path | None
+) -> Proxy:
     program = mitmdump()
     ports = [free_port() for _ in modes]
     arguments = [program, "--set", f"confdir={home / 'mitmproxy'}"]
@@ -108,20 +151,14 @@ def proxy(
         options = (*options, "connection_strategy=lazy")
     for mode, port in zip(modes, ports, strict=True):
         arguments += ["--mode", f"{mode}@127.0.0.1:{port}"]
-    for script in (addon, *scripts):
+    for script in (*([addon] if addon else []), *scripts):
         arguments += ["-s", str(script)]
     for option in options:
         arguments += ["--set", option.format(*ports)]
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("REQUESTSHOOK", "PYTHONPATH"))}
     with open(home / "log", "wb") as log:
         child = subprocess.Popen(arguments, cwd=home, env=environ, stdout=log, stderr=log)
-    try:
-        found = Proxy(home, ports, child)
-        _wait_until_up(found)
-        yield found
-    finally:
-        child.terminate()
-        child.wait(20)
+    return Proxy(home, ports, child)
 
 
 def _wait_until_up(found: Proxy) -> None:
