@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from requestshook import addresses
 from requestshook.events import COMPLETE, Attempt, BodyEnd, Failure, Note, Origin, Request, Response
 from requestshook.trace.calls import UNSEEN, Message
 
@@ -46,8 +47,8 @@ class Sight:
         view, _, _, host, pid, _ = self.origin
         if view == "client":
             return (view,)
-        if view == "wire":
-            return (view, host, str(pid))
+        if view == "wire":  # one proxy may be passed twice, each time on the way to another address
+            return (view, host, str(pid), addresses.authority(self.request.url) if self.request else "")
         return (view, (self.request and self.request.callee) or "")
 
     @property
@@ -206,4 +207,18 @@ def _layers(sights: list[Sight]) -> list[list[Sight]]:
     layers: dict[tuple[str, ...], list[Sight]] = {}
     for sight in sorted(sights, key=Sight.key):
         layers.setdefault(sight.layer, []).append(sight)
-    return list(layers.values())
+    return _outermost_first(list(layers.values()))
+
+
+def _outermost_first(layers: list[list[Sight]]) -> list[list[Sight]]:
+    """Proxies of several hosts, whose clocks may differ: whoever saw the call for longer lies further out."""
+    wires = [layer for layer in layers if layer[0].origin.view == "wire"]
+    if len({layer[0].origin.host for layer in wires}) < 2 or any(_lasted(layer) == LOST for layer in wires):
+        return layers
+    ordered = iter(sorted(wires, key=_lasted, reverse=True))
+    return [next(ordered) if layer[0].origin.view == "wire" else layer for layer in layers]
+
+
+def _lasted(layer: list[Sight]) -> float:
+    """Seconds from the first try's request to the end of the last one, by the layer's own clock."""
+    return max(sight.ended for sight in layer) - min(sight.began for sight in layer)
