@@ -8,7 +8,7 @@ import pytest
 
 from requestshook import config
 from requestshook.config import Capture, Config, Listener, Redact
-from requestshook.config.notes import Highlight, Notes, Page
+from requestshook.config.notes import Highlight, Notes, OpenAPI, Page, Reference
 from requestshook.config.starting import starting_config
 from requestshook.errors import ConfigError
 from requestshook.selectors import Selector
@@ -119,6 +119,7 @@ def test_every_key_is_read() -> None:
         "wire", ("Date", "Server"), {"header": "머리", "none": "no"}, False, "everywhere", True, "highlighted"
     )
     (reference,) = found.references
+    assert isinstance(reference, Reference)
     assert reference.call == Selector.parse("keystone POST /identity/v3/auth/tokens")
     assert (reference.title, reference.url, reference.line) == ("12:30:45", "https://docs.example/", 23)
     assert reference.request == Notes("…")
@@ -296,6 +297,7 @@ def test_what_the_starting_file_shows_is_right() -> None:
     assert len(found.ignore) == 2
     assert found.redact.patterns == (r"gAAAA[\w-]{60,}",)
     assert found.page.labels
+    assert isinstance(found.references[0], Reference)
     assert found.references[0].response.highlight[0].value == "X-Subject-Token"
 
 
@@ -317,3 +319,40 @@ def test_the_documentation_lists_the_fixed_words() -> None:
     found = re.search(r"\| label \| the word \|\n\|---\|---\|\n(.*?)\n\n", DOCS.read_text(encoding="utf-8"), re.S)
     assert found
     assert found[1] == table, f"the table should be:\n{table}"
+
+
+def test_a_reference_may_be_a_whole_description(tmp_path: Path) -> None:
+    """An OpenAPI file gives a service's references; its path begins where the configuration lies."""
+    (tmp_path / "image.yaml").write_text("openapi: 3.1.0\n")
+    found = load(
+        """
+        references:
+          - {openapi: image.yaml, service: glance-api, url: "https://docs.example/#{operationId}"}
+          - {call: "keystone GET /", title: versions, url: "https://docs.example/"}
+          - {openapi: image.yaml, service: glance-api}
+        """
+    )
+    first, second, third = found.references
+    assert first == OpenAPI(str(tmp_path / "image.yaml"), "glance-api", "https://docs.example/#{operationId}", 3)
+    assert isinstance(second, Reference)
+    assert third == OpenAPI(str(tmp_path / "image.yaml"), "glance-api", "", 5)
+
+
+def test_faults_of_a_description() -> None:
+    """What cannot be found or filled in is told with its place."""
+    assert faults(
+        """
+        references:
+          - {openapi: missing.yaml, service: glance-api, url: "https://h/{operation}"}
+          - {openapi: , title: x}
+          - {openapi: [a], service: b, url: "javascript:1"}
+        """
+    ) == [
+        f"3:15: there is no file {Path('missing.yaml').absolute()}",
+        "3:55: there is no {operation} here; there are {operationId}, {tag}, {method}, {path}",
+        "4:5: expected a key 'openapi' here",
+        "4:5: expected a key 'service' here",
+        "4:17: unknown key 'title'; expected openapi, service or url",
+        "5:15: expected the path of an OpenAPI 3 description, found a list",
+        "5:37: expected an address that begins with https:// or http://, found 'javascript:1'",
+    ]

@@ -125,6 +125,7 @@ def _pieces(opened: Opened, trace: Trace, part: str, templates: str | None) -> I
 
 
 def _settings(config: Config) -> PageSettings:
+    from requestshook.config.notes import Reference
     from requestshook.page.settings import PageSettings
 
     return PageSettings(
@@ -135,7 +136,9 @@ def _settings(config: Config) -> PageSettings:
         redaction=config.redact.on,
         services=config.services,
         ignored=tuple(str(selector) for selector in config.ignore),
-        references=tuple((found.call, found.title, found.url) for found in config.references),
+        references=tuple(
+            (found.call, found.title, found.url) for found in config.references if isinstance(found, Reference)
+        ),
     )
 
 

@@ -15,7 +15,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from requestshook import addresses, settings, tags
-from requestshook.config.notes import Page, Reference, read_header_names, read_page, read_reference, read_selector
+from requestshook.config.notes import (
+    OpenAPI,
+    Page,
+    Reference,
+    read_header_names,
+    read_page,
+    read_references,
+    read_selector,
+)
 from requestshook.config.positions import Document, Value
 from requestshook.errors import ConfigError
 from requestshook.selectors import Selector
@@ -66,7 +74,7 @@ class Config:
     capture: Capture = field(default_factory=Capture)
     redact: Redact = field(default_factory=Redact)
     page: Page = field(default_factory=Page)
-    references: tuple[Reference, ...] = ()
+    references: tuple[Reference | OpenAPI, ...] = ()
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Config:
@@ -117,7 +125,7 @@ def _read_keys(root: Value, config: Config) -> dict[str, Any]:
         "capture": _capture,
         "redact": _redact,
         "page": lambda value: read_page(value, config.page),
-        "references": lambda value: tuple(read_reference(item) for item in value.items("a list of references")),
+        "references": lambda value: tuple(read_references(value, config.root)),
     }
     return {key: readers[key](value) for key, value in root.fields(readers).items()}
 

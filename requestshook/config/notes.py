@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from requestshook.config.positions import Value
+from requestshook.openapi import FIELDS
 from requestshook.selectors import Selector
 from requestshook.words import WORDS
 
@@ -58,6 +60,16 @@ class Reference:
     line: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class OpenAPI:
+    """A description that gives a service's calls their references."""
+
+    path: str
+    service: str
+    url: str = ""  # a link with {operationId}, {tag}, {method} or {path} in it; empty: what the description gives
+    line: int = 0
+
+
 def read_page(value: Value, page: Page) -> Page:
     """The page's settings with those that a `page:` mapping gives."""
     fields = value.fields(("view", "hide_headers", "labels", "anchors", "variables", "pairs", "open"))
@@ -99,6 +111,31 @@ def read_header_names(value: Value) -> Iterator[str]:
 def read_selector(value: Value) -> Selector:
     """A selector; a fault points at its character."""
     return value.parse(Selector.parse, _ANY, "a selector")
+
+
+def read_references(value: Value, root: str) -> Iterator[Reference | OpenAPI]:
+    """The entries of `references:`, of either kind; the paths of descriptions begin at `root`."""
+    for item in value.items("a list of references"):
+        yield _openapi(item, root) if item.has("openapi") else read_reference(item)
+
+
+def _openapi(value: Value, root: str) -> OpenAPI:
+    fields = value.fields(("openapi", "service", "url"), required=("openapi", "service"))
+    path = ""
+    if "openapi" in fields:
+        text = fields["openapi"].filled("the path of an OpenAPI 3 description")
+        path = os.path.join(root, os.path.expanduser(text))
+        if text and not os.path.isfile(path):
+            fields["openapi"].fault(f"there is no file {path}")
+    service = fields["service"].filled("the name of a service") if "service" in fields else ""
+    return OpenAPI(path, service, fields["url"].parse(_link_of_operations, "") if "url" in fields else "", value.line)
+
+
+def _link_of_operations(text: str) -> str:
+    for name in _FIELD.findall(text):
+        if name not in FIELDS:
+            raise ValueError(f"there is no {{{name}}} here; there are {', '.join(f'{{{field}}}' for field in FIELDS)}")
+    return _link(text)
 
 
 def read_reference(value: Value) -> Reference:

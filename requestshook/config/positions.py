@@ -235,6 +235,11 @@ class Value:
                 seen[name] = key.line
                 yield name, key, Value(self.document, value_node)
 
+    def has(self, key: str) -> bool:
+        """Whether it is a mapping with this key."""
+        pairs = self.node.value if isinstance(self.node, MappingNode) else ()
+        return any(isinstance(name, ScalarNode) and name.value == key for name, _ in pairs)
+
     def fields(self, known: Iterable[str], required: Iterable[str] = ()) -> dict[str, Value]:
         """The values of a mapping with fixed keys, without those that are empty."""
         known = tuple(known)
