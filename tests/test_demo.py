@@ -16,10 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import addon_support
 import pytest
 from rich.console import Console
 
-from requestshook import config, trace
+from requestshook import config, mitmdump, trace
 from requestshook.demo import driver
 from requestshook.demo.system import SERVICES
 from requestshook.errors import RequestshookError
@@ -68,9 +69,14 @@ REFERENCE = [
 ]
 
 
+# What saw each call, outermost first, by how the demo is recorded.
+VIEWS = {"hook": ("client", "server"), "proxy": ("wire",), "both": ("client", "wire", "server")}
+
+
 class Demo(NamedTuple):
     """A demo that was run in a working directory of its own."""
 
+    capture: str
     place: Path  # the working directory
     before: set[Path]  # what lay beside the programs before
     done: subprocess.CompletedProcess[str]
@@ -90,16 +96,18 @@ def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("REQUESTSHOOK")}
 
 
-def _run(place: Path) -> tuple[subprocess.CompletedProcess[str], float]:
+def _run(place: Path, capture: str | None = None) -> tuple[subprocess.CompletedProcess[str], float]:
     """Run the command with a home and a temporary folder of its own beside the working directory."""
     own = {name: str(place.parent / name.lower()) for name in ("HOME", "TMPDIR")}
     for path in (place, *map(Path, own.values())):
         path.mkdir(exist_ok=True)
+    chosen = ["--capture", capture] if capture else []
+    proxy = {mitmdump.VARIABLE: addon_support.mitmdump()} if capture not in (None, "hook") else {}
     begun = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "requestshook", "demo"],
+        [sys.executable, "-m", "requestshook", "demo", *chosen],
         cwd=place,
-        env={**_clean_environment(), **own, **FOREIGN},
+        env={**_clean_environment(), **own, **FOREIGN, **proxy},
         capture_output=True,
         encoding="utf-8",
         timeout=60,
@@ -113,14 +121,14 @@ def _newest(place: Path) -> trace.Trace:
         return trace.build(store.events(store.find(None)), found.services)
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The demo, run once for all tests that only look at it."""
+@pytest.fixture(scope="module", params=VIEWS)
+def demo(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Demo:
+    """The demo, run once in each way for all tests that only look at it."""
     place = tmp_path_factory.mktemp("demo") / "work"
     before = set(SERVICES.rglob("*"))
-    done, seconds = _run(place)
+    done, seconds = _run(place, request.param)
     assert done.returncode == 0, done.stdout + done.stderr
-    return Demo(place, before, done, seconds, _newest(place))
+    return Demo(request.param, place, before, done, seconds, _newest(place))
 
 
 def _plain(text: str) -> str:
@@ -153,7 +161,8 @@ def test_trace_is_the_reference(demo: Demo) -> None:
         for step in demo.trace.steps
     ]
     assert found == REFERENCE
-    assert not any(call.inferred for call in demo.trace.calls)
+    inferred = [call.request_step for call in demo.trace.calls if call.inferred]
+    assert inferred == ([6, 8, 10, 14, 16, 17, 20] if demo.capture == "proxy" else [])
 
 
 def test_page_is_the_reference(demo: Demo) -> None:
@@ -163,22 +172,36 @@ def test_page_is_the_reference(demo: Demo) -> None:
     assert [(number, _plain(html.unescape(title)), *names) for number, title, *names in found] == wanted
 
 
-def test_both_sides_saw_every_call(demo: Demo) -> None:
-    """Each call was seen by its caller's hook and by its callee's middleware, which agree, and no line was lost."""
-    assert [tuple(view.kind for view in call.views) for call in demo.trace.calls] == [("client", "server")] * 11
+def test_every_capture_point_saw_every_call(demo: Demo) -> None:
+    """Each call was seen by its caller's hook, the proxy and its callee's middleware, as far as they were there.
+
+    They agree, and no line was lost.
+    """
+    assert [tuple(view.kind for view in call.views) for call in demo.trace.calls] == [VIEWS[demo.capture]] * 11
     assert demo.trace.remarks == ()
     for call in demo.trace.calls:
         sizes = [(v.request and v.request.body, v.response and v.response.body) for v in call.views]
         assert [tuple(body and body.size for body in pair) for pair in sizes] == [
             tuple(body and body.size for body in sizes[0])
-        ] * 2
+        ] * len(VIEWS[demo.capture])
 
 
-def test_empty_header_is_no_dropped_header(demo: Demo) -> None:
-    """The empty Content-Type of swift's client stands on the page as sent: the page claims of no header a change."""
+def test_views_that_agree_are_not_remarked_upon(demo: Demo) -> None:
+    """The empty Content-Type of swift's client stands on the page as sent; the page claims no change of anything."""
     for number in (16, 20):
         assert ("Content-Type", "") in demo.trace.steps[number - 1].call.request.event.headers
     assert "From client to server" not in demo.page
+    assert "From server to client" not in demo.page
+    assert "The views disagree" not in demo.page
+    assert "Further in" not in demo.page
+
+
+def test_no_hook_beside_a_proxy_alone(demo: Demo) -> None:
+    """Recorded by the proxy alone, no other process has written a line or was tagged with a recording of ours."""
+    programs = {process.program for process in demo.trace.processes}
+    assert ("mitmdump" in programs) == (demo.capture != "hook")
+    if demo.capture == "proxy":
+        assert programs == {"mitmdump"}
 
 
 def test_image_is_kept_by_its_head(demo: Demo) -> None:
@@ -216,7 +239,8 @@ def test_no_secret_is_written(demo: Demo) -> None:
 def test_output_of_the_demo(demo: Demo) -> None:
     """The demo shows what it types, the flow as a table, where the page lies and how to see it."""
     output = demo.done.stdout
-    assert f"$ cd {FOLDER}\n$ requestshook run --name image-create -- openstack image create" in output
+    command = {"hook": "run", "proxy": "proxy", "both": "proxy --hook"}[demo.capture]
+    assert f"$ cd {FOLDER}\n$ requestshook {command} --name image-create -- openstack image create" in output
     assert re.search(r"^ ?13-22 .*glance-api +PUT /v2/images/", output, re.M)
     assert f"The page: {FOLDER}/docs/image-create.md\n" in output
     assert f"serve -f {FOLDER}/mkdocs.yml\n" in output
@@ -224,8 +248,8 @@ def test_output_of_the_demo(demo: Demo) -> None:
 
 
 def test_demo_is_quick(demo: Demo) -> None:
-    """It takes less than 10 seconds."""
-    assert demo.seconds < 10
+    """It takes less than 10 seconds, and less than 30 with a proxy."""
+    assert demo.seconds < (10 if demo.capture == "hook" else 30)
 
 
 def test_everything_lies_in_one_folder(demo: Demo) -> None:
@@ -310,12 +334,14 @@ def _is_gone(place: Path, seconds: float) -> bool:
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A demo that has just been started, in a process group of its own."""
+def started(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+    """A demo that has just been started, in a process group of its own; its parameter says how it records."""
+    capture = getattr(request, "param", "hook")
+    proxy = {mitmdump.VARIABLE: addon_support.mitmdump()} if capture != "hook" else {}
     child = subprocess.Popen(
-        [sys.executable, "-m", "requestshook", "demo"],
+        [sys.executable, "-m", "requestshook", "demo", "--capture", capture],
         cwd=tmp_path,
-        env={**_clean_environment(), "PYTHONUNBUFFERED": "1"},
+        env={**_clean_environment(), **proxy, "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -376,6 +402,23 @@ def test_interrupt_while_a_service_hangs(
     assert _is_gone(tmp_path, 1), _processes(tmp_path)
 
 
+@pytest.mark.parametrize("started", ["both"], indirect=True)
+@pytest.mark.parametrize("said", ["$ requestshook proxy", "swift-proxy-server  glance-api", "+---"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("whom", [os.kill, os.killpg])
+def test_no_proxy_is_left_behind(
+    started: subprocess.Popen[str], tmp_path: Path, said: str, number: signal.Signals, whom: Callable[[int, int], None]
+) -> None:
+    """Ended while mitmdump starts, while the client goes through it or when it ends, the demo leaves no process."""
+    assert started.stderr is not None
+    _read_until(started, said)
+    whom(started.pid, number)
+    status = started.wait(30)
+    assert _is_gone(tmp_path, 10), _processes(tmp_path)
+    assert "Traceback" not in started.stderr.read()
+    assert status == 128 + number
+
+
 def test_killed_outright(started: subprocess.Popen[str], tmp_path: Path) -> None:
     """Killed with no chance to clean up, the services and with them the client are gone within seconds."""
     _read_until(started, "$ requestshook run")
@@ -390,3 +433,21 @@ def _wait_for_client(place: Path) -> None:
             return
         time.sleep(0.02)
     pytest.fail("the client was never started")
+
+
+def test_proxy_without_mitmdump(tmp_path: Path) -> None:
+    """Where mitmdump is not found, one line says so and how to get it, before anything is written or started."""
+    place = tmp_path / "work"
+    place.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "requestshook", "demo", "--capture", "proxy"],
+        cwd=place,
+        env={**_clean_environment(), mitmdump.VARIABLE: "/nowhere/mitmdump"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "/nowhere/mitmdump" in done.stderr
+    assert not list(place.iterdir())

@@ -16,6 +16,7 @@ from requestshook.cli.group import Command
     examples="""
     requestshook demo
     requestshook demo -o /tmp/try
+    requestshook demo --capture proxy
     """,
 )
 @click.option(
@@ -27,7 +28,14 @@ from requestshook.cli.group import Command
     show_default=True,
     help="Where all of it goes.",
 )
-def demo(folder: Path) -> int:
+@click.option(
+    "--capture",
+    type=click.Choice(["hook", "proxy", "both"]),
+    default="hook",
+    show_default=True,
+    help="Record from inside the processes, by a mitmproxy between them and nothing inside, or by both at once.",
+)
+def demo(folder: Path, capture: str) -> int:
     """Record a small real system and render it as a page.
 
     Four processes do to each other what OpenStack's do when an image is created: a command called openstack,
@@ -36,4 +44,4 @@ def demo(folder: Path) -> int:
     """
     from requestshook.demo import driver
 
-    return driver.demo(folder, terminal.console())
+    return driver.demo(folder, terminal.console(), capture=capture)

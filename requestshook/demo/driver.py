@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from requestshook import environment
+from requestshook import environment, mitmdump
 from requestshook.demo import folder as folders
-from requestshook.demo.system import System
+from requestshook.demo.system import CLIENT, System
 from requestshook.errors import RequestshookError
 from requestshook.settings import FOLDER
 
@@ -33,16 +33,30 @@ COMMAND = (
 _GRACE = 5.0  # seconds for a command of ours to end
 
 
-def demo(folder: Path, console: Console, ports: tuple[int, int, int] = (0, 0, 0)) -> int:
+class Capture(NamedTuple):
+    """How the demo is recorded."""
+
+    hook: bool  # in every process, client and services
+    proxy: bool  # between every two of them
+
+
+CAPTURES = {"hook": Capture(True, False), "proxy": Capture(False, True), "both": Capture(True, True)}
+
+
+def demo(folder: Path, console: Console, ports: tuple[int, int, int] = (0, 0, 0), capture: str = "hook") -> int:
     """Start the services, record one command, show its flow, write its page; 0, or the command's own status.
 
     Everything is written below `folder`, and no process outlives the call, whatever ends it. `ports` are those of
-    keystone, glance-api and swift-proxy-server; 0 is any free one. Raises RequestshookError.
+    keystone, glance-api and swift-proxy-server; 0 is any free one. `capture` is one of CAPTURES. Raises
+    RequestshookError.
     """
     here = folder.absolute()
+    how = CAPTURES[capture]
+    if how.proxy:
+        mitmdump.find()  # raises where there is none, before anything is done
     folders.prepare(here)
     with _signals_raise():
-        status = _record(folder, console, ports)
+        status = _record(folder, console, ports, how)
         if status:
             console.print(f"The command has failed; what the services said of it is in {folder / 'log'}", style="red")
             return status
@@ -55,17 +69,26 @@ def demo(folder: Path, console: Console, ports: tuple[int, int, int] = (0, 0, 0)
     return 0
 
 
-def _record(folder: Path, console: Console, ports: tuple[int, int, int]) -> int:
+def _record(folder: Path, console: Console, ports: tuple[int, int, int], capture: Capture) -> int:
     here = folder.absolute()
-    with System(here, _service_environment(here), ports) as system:
-        folders.write_configuration(here, system.addresses)
+    variables = _service_environment(here) if capture.hook else _environment()
+    with System(here, variables, ports, proxied=capture.proxy) as system:
+        folders.write_configuration(here, system.addresses, system.listeners)
         system.start()
         for name, address in system.addresses.items():
             console.print(f"{name} answers at {address}")
         console.print()
         _print_command(("cd", str(folder)), console)
-        client = {**_environment(), **_client_environment(here, system.addresses["keystone"])}
-        return _say_and_run(here, client, ("run", "--name", NAME, "--", *COMMAND), console)
+        client = {**_environment(), **_client_environment(here, system.address(CLIENT, "keystone"))}
+        system.release()
+        return _say_and_run(here, client, (*_recording(capture), "--name", NAME, "--", *COMMAND), console)
+
+
+def _recording(capture: Capture) -> tuple[str, ...]:
+    """The command of ours that records another one."""
+    if not capture.proxy:
+        return ("run",)
+    return ("proxy", "--hook") if capture.hook else ("proxy",)
 
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -75,6 +98,8 @@ def _environment() -> dict[str, str]:
     """Ours without what another recording or another cloud has put into it; nothing is written beside our modules."""
     foreign = ("REQUESTSHOOK", "OS_", "PYTHONSAFEPATH")  # the programs import what lies beside them
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    if mitmdump.VARIABLE in os.environ:
+        kept[mitmdump.VARIABLE] = os.environ[mitmdump.VARIABLE]
     return {**kept, "PYTHONDONTWRITEBYTECODE": "1"}
 
 

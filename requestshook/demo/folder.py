@@ -7,10 +7,10 @@ import shlex
 import shutil
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from requestshook.demo.system import SERVICES
+from requestshook.demo.system import SERVICES, Listener
 from requestshook.errors import RequestshookError
 
 IMAGE = "images/cirros-0.6.1-x86_64-disk"
@@ -98,10 +98,15 @@ def prepare(folder: Path) -> None:
         raise RequestshookError(f"demo: {error.filename or folder}: {error.strerror or error}") from None
 
 
-def write_configuration(folder: Path, addresses: Mapping[str, str]) -> None:
-    """The `requestshook.yaml` that names the services by their addresses."""
+def write_configuration(folder: Path, addresses: Mapping[str, str], listeners: Iterable[Listener] = ()) -> None:
+    """The `requestshook.yaml` that names the services by their addresses, and a proxy's listeners before them."""
     lines = [f"{_MARK}, which chooses free ports each time.", "services:"]
     lines += [f"  {name}: [{address}]" for name, address in addresses.items()]
+    found = [
+        f'  - {{listen: {port}, service: {callee}, target: "{target}", from: {caller}}}'
+        for caller, callee, port, target in listeners
+    ]
+    lines += ["proxy:", *found] if found else []
     lines.append("references:")
     for call, (title, path) in _REFERENCES.items():
         lines += [f'  - call: "{call}"', f"    title: {title}", f"    url: https://docs.openstack.org/api-ref/{path}"]

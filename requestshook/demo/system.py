@@ -16,20 +16,49 @@ from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from requestshook.errors import RequestshookError
 
 SERVICES = Path(__file__).parent / "services"
 NAMES = ("keystone", "glance-api", "swift-proxy-server")
+CLIENT = "openstack"
+ROUTES = (  # who calls whom
+    (CLIENT, "keystone"),
+    (CLIENT, "glance-api"),
+    ("glance-api", "keystone"),
+    ("glance-api", "swift-proxy-server"),
+    ("swift-proxy-server", "keystone"),
+)
 HOST = "127.0.0.1"
 PATIENCE = 15.0  # seconds for a service to answer
 GRACE = 4.0  # seconds for a service to end; it gives itself less
 
 
-class System:
-    """The running services; a context manager that ends them. `ports` that are 0 are chosen freely."""
+class Listener(NamedTuple):
+    """Where a proxy is to listen for what one service has to say to another."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], ports: tuple[int, int, int] = (0, 0, 0)) -> None:
+    caller: str
+    callee: str
+    port: int
+    target: str  # the callee's own address, without a path
+
+
+class System:
+    """The running services; a context manager that ends them. `ports` that are 0 are chosen freely.
+
+    With `proxied`, each caller is told another address for each callee: those of `listeners`, behind which a proxy
+    has to be before anything is said.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        ports: tuple[int, int, int] = (0, 0, 0),
+        *,
+        proxied: bool = False,
+    ) -> None:
         self._folder = folder
         self._environment = environment
         self._children: dict[str, subprocess.Popen[bytes]] = {}
@@ -37,13 +66,29 @@ class System:
             self._sockets = {
                 name: stack.enter_context(_listen(name, port)) for name, port in zip(NAMES, ports, strict=True)
             }
+            self._reserved = {
+                route: stack.enter_context(_listen("a proxy", 0)) for route in (ROUTES if proxied else ())
+            }
             stack.pop_all()
-        self._at = {name: f"http://{HOST}:{found.getsockname()[1]}" for name, found in self._sockets.items()}
+        self._at = {name: _address(found) for name, found in self._sockets.items()}
+        self._ways = {route: _address(found) for route, found in self._reserved.items()}
+        self.listeners = tuple(
+            Listener(*route, found.getsockname()[1], self._at[route[1]]) for route, found in self._reserved.items()
+        )
 
     @property
     def addresses(self) -> dict[str, str]:
         """Where each service answers, by name."""
-        return {**self._at, "keystone": f"{self._at['keystone']}/identity"}
+        return {name: _with_path(name, address) for name, address in self._at.items()}
+
+    def address(self, caller: str, callee: str) -> str:
+        """Where the caller finds the callee: at a proxy's listener, where there is one."""
+        return _with_path(callee, self._ways.get((caller, callee), self._at[callee]))
+
+    def release(self) -> None:
+        """Let go of the listeners' ports, so that a proxy can have them."""
+        for listener in self._reserved.values():
+            listener.close()
 
     def __enter__(self) -> System:
         return self
@@ -55,12 +100,13 @@ class System:
 
     def start(self) -> None:
         """Start the services; raises RequestshookError where one of them does not answer."""
-        keystone = self.addresses["keystone"]
-        image, store = self._at["glance-api"], self._at["swift-proxy-server"]
+        image, store = self.address(CLIENT, "glance-api"), self.address("glance-api", "swift-proxy-server")
+        swift = ["--keystone", self.address("swift-proxy-server", "keystone")]
+        swift += ["--login", self.addresses["keystone"], "--folder", str(self._folder / "swift")]
         options = {
             "keystone": ["--image", image, "--object-store", store],
-            "glance-api": ["--keystone", keystone],
-            "swift-proxy-server": ["--keystone", keystone, "--folder", str(self._folder / "swift")],
+            "glance-api": ["--keystone", self.address("glance-api", "keystone")],
+            "swift-proxy-server": swift,
         }
         for name in NAMES:
             self._children[name] = self._spawn(name, options[name])
@@ -72,6 +118,7 @@ class System:
     def stop(self) -> None:
         """End the services and wait until they are gone."""
         self._close_sockets()
+        self.release()
         for child in self._children.values():
             if child.stdin is not None:
                 child.stdin.close()
@@ -128,6 +175,14 @@ class System:
     def _close_sockets(self) -> None:
         for listener in self._sockets.values():
             listener.close()
+
+
+def _address(listener: socket.socket) -> str:
+    return f"http://{HOST}:{listener.getsockname()[1]}"
+
+
+def _with_path(name: str, address: str) -> str:
+    return f"{address}/identity" if name == "keystone" else address
 
 
 def _listen(name: str, port: int) -> socket.socket:

@@ -1,6 +1,6 @@
 """swift's proxy server in miniature: containers are folders, objects are files, written as they come.
 
-python swift-proxy-server.py --socket FD --keystone URL --folder DIR
+python swift-proxy-server.py --socket FD --keystone URL [--login URL] --folder DIR
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ CONTAINER = "/v1/(AUTH_[0-9a-f]{32})/([A-Za-z0-9_-]+)"
 class Swift:
     """The API's two answers."""
 
-    def __init__(self, keystone: str, folder: Path) -> None:
+    def __init__(self, keystone: str, login: str, folder: Path) -> None:
         account = Account("swift", SERVICE_PASSWORD, "service", ("name", "Default"))
-        self._login = Login(keystone + "/", account, session(AGENT))
+        self._login = Login(login + "/", account, session(AGENT))
         self._validator = Validator(keystone, self._login)
         self._folder = folder
 
@@ -128,9 +128,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="swift's proxy server in miniature")
     parser.add_argument("--socket", type=int, required=True, metavar="FD", help="a listening socket, inherited")
     parser.add_argument("--keystone", required=True, metavar="URL", help="where keystone answers, without a version")
+    parser.add_argument("--login", metavar="URL", help="where it answers us at our own start; by default there, too")
     parser.add_argument("--folder", type=Path, required=True, metavar="DIR", help="where the objects lie")
     options = parser.parse_args()
-    swift = Swift(options.keystone, options.folder)
+    swift = Swift(options.keystone, options.login or options.keystone, options.folder)
     try:
         serve(swift.application(), options.socket, prepare=swift.warm_up)
     except (requests.RequestException, IdentityError) as error:
