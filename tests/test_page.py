@@ -13,6 +13,7 @@ from page_support import JSON, Story, image_create
 
 from requestshook.errors import RequestshookError
 from requestshook.events import Attempt, Body
+from requestshook.openapi import Description
 from requestshook.page.render import PARTS, render
 from requestshook.page.settings import PageSettings
 from requestshook.selectors import Selector
@@ -205,6 +206,29 @@ def test_a_reference_stands_at_the_first_use_of_its_call() -> None:
     assert text.count("!!! reference") == text.count(block) == 1
     assert text.index("POST /identity/v3/auth/tokens {") < text.index(block)
     assert "never" not in text
+
+
+def test_operations_of_a_description_are_references() -> None:
+    """Each operation is shown at its first call, by the callee's own description, unless the author names the call."""
+    calls = ("GET /v2/images/a", "GET /v2/images/b", "DELETE /v2/images/b", "GET /v2/images/detail", "GET /other")
+    story = Story()
+    for call in calls:
+        method, path = call.split()
+        story.response(story.request("client", "glance-api", method, f"http://h{path}"), 200, "OK")
+    operation = {"get": {"operationId": "show", "summary": "Show <image>"}, "delete": {"summary": "Delete image"}}
+    paths = {"/images/{id}": operation, "/images/detail": {"get": {"operationId": "detail"}}}
+    description = Description({"servers": [{"url": "/v2"}], "paths": paths}, "https://docs.test/#{operationId}")
+    other = Description({"paths": {"/v2/images/{id}": {"get": {"summary": "of another service"}}}})
+    author = ((Selector.parse("glance-api GET /v2/images/detail"), "Mine", "https://mine.test/"),)
+    settings = PageSettings(references=author, descriptions=(("keystone", other), ("glance-api", description)))
+    found = re.findall(
+        r'^### \((\d+)\)(?:(?!^###).)*?^!!! reference "API reference"\n    (.*?)$', page(story, settings), re.S | re.M
+    )
+    assert found == [
+        ("1", "[Show &#60;image&#62;](https://docs.test/#show)"),
+        ("5", "Delete image"),
+        ("7", "[Mine](https://mine.test/)"),
+    ]
 
 
 def test_a_request_without_an_end_says_so() -> None:

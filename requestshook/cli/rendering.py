@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,7 @@ from requestshook.errors import RequestshookError
 if TYPE_CHECKING:
     from requestshook.cli.opening import Opened
     from requestshook.config import Config
+    from requestshook.openapi import Description
     from requestshook.page.settings import PageSettings
     from requestshook.store import Summary
     from requestshook.trace.calls import Trace
@@ -139,7 +140,22 @@ def _settings(config: Config) -> PageSettings:
         references=tuple(
             (found.call, found.title, found.url) for found in config.references if isinstance(found, Reference)
         ),
+        descriptions=tuple(_descriptions(config)),
     )
+
+
+def _descriptions(config: Config) -> Iterator[tuple[str, Description]]:
+    """What the OpenAPI files of the configuration say, each read once."""
+    from requestshook import openapi
+    from requestshook.config.notes import OpenAPI
+
+    read: dict[str, dict[str, Any]] = {}
+    for found in config.references:
+        if isinstance(found, OpenAPI):
+            if found.path not in read:
+                read[found.path] = openapi.load(found.path)
+            bases = [base for name, base in config.services if name == found.service]
+            yield found.service, openapi.Description(read[found.path], found.url, bases)
 
 
 def _complain(trace: Trace) -> int:

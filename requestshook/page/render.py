@@ -15,8 +15,9 @@ import jinja2
 from requestshook.errors import RequestshookError
 from requestshook.page import callmap, command, diagram, escape, figures, lanes, log
 from requestshook.page.pseudonyms import Pseudonyms
+from requestshook.page.references import first_uses
 from requestshook.page.settings import PageSettings, Words
-from requestshook.page.steps import StepWriter, Tab, first_uses
+from requestshook.page.steps import StepWriter, Tab
 from requestshook.trace.calls import Trace
 from requestshook.trace.disagreeing import Load
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from requestshook.openapi import Description
 from requestshook.selectors import Selector
 from requestshook.words import WORDS
 
@@ -25,6 +26,7 @@ class PageSettings:
     services: tuple[tuple[str, str], ...] = ()  # (name, base URL)
     ignored: tuple[str, ...] = ()  # selectors of calls that are not recorded
     references: tuple[tuple[Selector, str, str], ...] = ()  # calls, and title and URL of their documentation
+    descriptions: tuple[tuple[str, Description], ...] = ()  # of services, by name
     snippets: bool = True  # the site may have pymdownx.snippets on: lines it would read as an inclusion are guarded
 
 

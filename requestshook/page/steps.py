@@ -6,7 +6,7 @@ reference, highlights, text after) has its place here and is empty until there a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -17,7 +17,6 @@ from requestshook.page.changes import Changes
 from requestshook.page.escape import visible
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.settings import PageSettings, Words
-from requestshook.trace import selecting
 from requestshook.trace.calls import UNSEEN, Call, Message, Step
 from requestshook.trace.disagreeing import Load
 
@@ -189,15 +188,6 @@ def outcome(step: Step) -> str:
 def error_name(call: Call) -> str:
     """`ConnectTimeout` of `ConnectTimeout: …`."""
     return _error(call).partition(":")[0].strip()[:100] or "Error"
-
-
-def first_uses(calls: Sequence[Call], settings: PageSettings) -> dict[int, tuple[str, str]]:
-    """The steps at which documentation is shown: the request of the first call that each reference names."""
-    found: dict[int, tuple[str, str]] = {}
-    for selector, title, url in settings.references:
-        for call in selecting.select(calls, selector)[:1]:
-            found.setdefault(call.request_step, (title, url))
-    return found
 
 
 def anchor(number: int) -> str:
