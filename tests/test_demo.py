@@ -403,13 +403,13 @@ def test_interrupt_while_a_service_hangs(
 
 
 @pytest.mark.parametrize("started", ["both"], indirect=True)
-@pytest.mark.parametrize("said", ["$ requestshook proxy", "swift-proxy-server  glance-api", "+---"])
+@pytest.mark.parametrize("said", ["$ requestshook proxy", "+---"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("whom", [os.kill, os.killpg])
 def test_no_proxy_is_left_behind(
     started: subprocess.Popen[str], tmp_path: Path, said: str, number: signal.Signals, whom: Callable[[int, int], None]
 ) -> None:
-    """Ended while mitmdump starts, while the client goes through it or when it ends, the demo leaves no process."""
+    """Ended while mitmdump starts, or when the client has gone through it, the demo leaves no process."""
     assert started.stderr is not None
     _read_until(started, said)
     whom(started.pid, number)
