@@ -222,10 +222,7 @@ class Recorder:
 
     def client_name(self, user_agent: str) -> str | None:
         """Who sends this User-Agent: `clients:`, else its product name."""
-        for name, pattern in self._settings.clients:
-            if pattern.fullmatch(user_agent):
-                return name
-        return tags.product(user_agent)
+        return self._settings.client_name(user_agent)
 
     def callee_of(self, url: str) -> str | None:
         """Who answers at the URL by `services:`; None where that names nobody."""

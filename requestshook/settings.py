@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from requestshook import addresses
+from requestshook import addresses, tags
 
 if TYPE_CHECKING:
     from requestshook.redact import Redactor
@@ -66,6 +66,13 @@ class Settings(NamedTuple):
         if not self.redactor.on:
             return "off", b""
         return "random" if self.key_is_own else "store", self.key
+
+    def client_name(self, user_agent: str) -> str | None:
+        """Who sends this User-Agent: `clients:`, else its product name."""
+        for name, pattern in self.clients:
+            if pattern.fullmatch(user_agent):
+                return name
+        return tags.product(user_agent)
 
 
 def folder() -> str:

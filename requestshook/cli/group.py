@@ -24,6 +24,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Record": {
         "run": Entry("recording", "Record one command and all that it causes."),
+        "proxy": Entry("proxying", "Put the wire addon before every service, and record."),
         "addon": Entry("proxying", "Print the path of the addon for mitmproxy."),
         "start": Entry("recording", "Open a recording by hand, for services that run on."),
         "stop": Entry("recording", "Close a recording that start opened."),
@@ -34,6 +35,10 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "traces": Entry("reading", "List the recordings."),
         "show": Entry("reading", "Look at one recording, step or call."),
         "render": Entry("rendering", "Write a recording as a page."),
+    },
+    "Exchange": {
+        "import": Entry("exchanging", "Make recordings of HAR, mitmproxy flows or spool lines."),
+        "export": Entry("exchanging", "Write a recording as HAR, mitmproxy flows or spool lines."),
     },
     "Keep": {
         "rm": Entry("keeping", "Forget recordings."),
@@ -69,7 +74,7 @@ class Lazy(click.Group):
         if entry is None:
             return None
         module = importlib.import_module(f"requestshook.cli.{entry.module}")
-        found = getattr(module, name)
+        found = getattr(module, name, None) or getattr(module, f"{name}_")  # `import` is a word of Python's
         assert isinstance(found, click.Command)
         return found
 

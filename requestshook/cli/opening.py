@@ -54,11 +54,11 @@ def reading() -> Iterator[Opened]:
         yield Opened(config, store, workspace)
 
 
-def gather(store: Store, sources: Sequence[str], spool: str) -> Collected:
+def gather(store: Store, sources: Sequence[str], spool: str | None) -> Collected:
     """Collect, with a bar on a terminal where it takes long."""
     from requestshook.collect import collect
 
-    with _Bar() as bar:
+    with Bar("collecting") as bar:
         return collect(store, sources, spool, bar.advance)
 
 
@@ -79,16 +79,17 @@ def _tell_some(faults: Sequence[str]) -> None:
         terminal.note(f"and {len(faults) - _NAMED} more like this; `requestshook status` lists them")
 
 
-class _Bar:
+class Bar:
     """A progress bar on standard error, from the moment on when somebody would wonder."""
 
-    def __init__(self) -> None:
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
         self._begun = time.monotonic()
         self._shows = sys.stderr.isatty()
         self._progress: Progress | None = None
         self._task: Any = None
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -103,7 +104,7 @@ class _Bar:
             from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
             self._progress = Progress(
-                TextColumn("collecting"), BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn(),
+                TextColumn(self._doing), BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn(),
                 console=terminal.console(error=True), transient=True,
             )  # fmt: skip
             self._task = self._progress.add_task("", total=total)

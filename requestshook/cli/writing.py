@@ -6,8 +6,9 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
 
 _MOST_OCTETS = 180  # of 255 that a file name may have: the ending and the temporary mark need theirs
 _NOT_IN_NAMES = re.compile(r"[^\w.+@-]+")
@@ -22,14 +23,21 @@ def slug(name: str) -> str:
 
 
 def write(path: str, chunks: Iterable[str]) -> None:
-    """Write a file under a temporary name and rename it, so that nobody ever sees half of it; makes its folder."""
+    """Write a text under a temporary name and rename it, so that nobody ever sees half of it; makes its folder."""
+    with writing(path) as file:
+        for chunk in chunks:
+            file.write(chunk.encode("utf-8", "backslashreplace"))
+
+
+@contextmanager
+def writing(path: str) -> Iterator[BinaryIO]:
+    """A file under a temporary name that is renamed at the block's end, or goes where that fails; makes its folder."""
     folder = os.path.dirname(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
     try:
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            for chunk in chunks:
-                file.write(chunk)
+        with open(descriptor, "wb") as file:
+            yield file
         os.chmod(temporary, _mode(path))
         os.replace(temporary, path)
     except BaseException as error:
