@@ -136,7 +136,7 @@ def test_a_long_collection_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     for patience, stream, shows in ((0.0, _Terminal(), True), (60.0, _Terminal(), False), (0.0, io.StringIO(), False)):
         monkeypatch.setattr(opening, "_PATIENCE", patience)
         monkeypatch.setattr(sys, "stderr", stream)
-        with opening._Bar() as bar:
+        with opening.Bar("collecting") as bar:
             bar.advance(10, 100)
             bar.advance(100, 100)
         assert ("collecting" in stream.getvalue()) is shows
