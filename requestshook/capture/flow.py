@@ -17,22 +17,29 @@ _LATER = ("HTTP/2.0", "HTTP/3")
 _NO_TAGS = tags.Inbound(None, None, None, None)
 _BY_HOST = ("transparent", "local", "wireguard")  # modes that know the callee's address alone
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_LENGTH = re.compile(r"0|[1-9][0-9]*", re.ASCII)  # as mitmproxy has it
 
 # What mitmproxy says went wrong, and what we call it; the first that is found.
 _KINDS = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
-        ("Killed", r"\bkilled\b"),
-        ("ClientDisconnected", r"client (disconnected|closed)|by client"),
-        ("ConnectionRefused", r"refused|errno 111|connect call failed"),
-        ("Timeout", r"timed? ?out|errno 110"),
-        ("ConnectionReset", r"\breset\b|errno 104"),
+        ("Killed", r"^connection killed"),
+        ("ClientDisconnected", r"^client (disconnected|closed)|by caller"),
+        ("ProxyError", r"^upstream proxy|exceeds mitmproxy"),
+        ("ConnectionRefused", r"\brefused\b|errno (111|61)\b"),
+        ("Timeout", r"timed? ?out|errno (110|60)\b"),
+        ("Unreachable", r"unreachable|no route|errno (101|113)\b"),
+        ("ConnectionReset", r"\breset\b|errno (104|54)\b"),
         ("NameNotFound", r"name or service|name resolution|nodename|no address|getaddrinfo"),
         ("TLSError", r"\btls\b|\bssl\b|certificate"),
-        ("ServerDisconnected", r"disconnected|closed|\beof\b|incomplete"),
-        ("ProtocolError", r"parse|protocol|invalid|malformed|refusing|exceeds|unexpected"),
+        ("ServerDisconnected", r"disconnected|closed|\beof\b|incomplete|unexpected server response"),
+        ("ProtocolError", r"parse|protocol|invalid|malformed|refusing|unexpected|multiple|both"),
     )
 )
+# What a peer sent, as mitmproxy quotes it: b'...' or '...' after a space; an address stands in (...).
+_QUOTED = re.compile(r"""(?<=[\s\[{:])b?(['"]).*\1""", re.DOTALL)
+_BY_CLIENT = re.compile(r"by client \((.*)\)")
+_HUNG_UP = ("peer closed connection", "connection closed")  # said of either side
 
 
 class Said(NamedTuple):
@@ -83,8 +90,8 @@ def has_content(http: str, words: Said) -> bool:
 def is_framed_well(words: Said) -> bool:
     """Whether mitmproxy can tell a request's end: else it is to refuse it, before the callee sees any of it."""
     if words.coding is not None:
-        return words.length is None and words.coding.strip().lower() == "chunked"
-    return words.length is None or (words.length.isascii() and words.length.isdecimal())
+        return words.length is None and words.coding.lower() == "chunked"
+    return words.length is None or _LENGTH.fullmatch(words.length) is not None
 
 
 def answer_content(method: str, status: int, words: Said) -> tuple[bool, int | None]:
@@ -140,11 +147,26 @@ def _octets(pairs: Headers) -> Iterator[tuple[bytes, bytes]]:
 
 
 def error(flow: Any) -> str:
-    """What went wrong, as `KIND: what mitmproxy says`."""
-    text = str(getattr(flow.error, "msg", "") or "it broke off")
-    if flow.response is None and "peer closed connection" in text:  # in a body; the callee's has not begun
+    """What went wrong, as `KIND: what mitmproxy says`; what it quotes of a peer's octets is left out."""
+    text = _unquoted(str(getattr(flow.error, "msg", "") or "it broke off"))
+    reset = _BY_CLIENT.search(text)
+    if reset:  # mitmproxy says "client" of either side
+        by = "caller" if _is_reset_by_caller(flow, reset[1]) else "callee"
+        text = text.replace("by client", f"by {by}")
+    elif any(words in text for words in _HUNG_UP) and not flow.client_conn.connected:
         return f"ClientDisconnected: {text}"[:2000]
     return described(text)
+
+
+def _is_reset_by_caller(flow: Any, code: str) -> bool:
+    if version(flow.request) not in _LATER:
+        return False
+    alpn = flow.server_conn.alpn or b""
+    return "CANCEL" in code or not alpn.startswith((b"h2", b"h3"))
+
+
+def _unquoted(text: str) -> str:
+    return _QUOTED.sub("…", text)
 
 
 def described(text: str) -> str:
