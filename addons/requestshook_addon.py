@@ -6,14 +6,17 @@ requestshook is not installed. All that it does with a flow is in `requestshook.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 from importlib.machinery import PathFinder
 from typing import Any
 
-from mitmproxy import exceptions
+from mitmproxy import exceptions, version
 
 _HERE = os.path.dirname(os.path.realpath(__file__))
 
@@ -39,6 +42,7 @@ def _load() -> None:
 _load()
 
 from requestshook import tags  # noqa: E402 - it is there now
+from requestshook.capture import unreachable  # noqa: E402
 from requestshook.capture.wire import Ends, Wire  # noqa: E402
 from requestshook.recording import Recorder  # noqa: E402
 
@@ -159,4 +163,50 @@ def _listener(text: str) -> tuple[int, Ends]:
     return int(port), Ends(_name(option, caller.strip()), _name(option, service.strip()))
 
 
-addons = [RequestshookAddon()]
+class StartedByUs:
+    """What `requestshook proxy` asks of the mitmdump that it starts; otherwise nothing."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.master: Any = None
+
+    def load(self, loader: Any) -> None:
+        """Make the option known."""
+        self.master = loader.master
+        loader.add_option(
+            "requestshook_tied", bool, False,
+            "Set by `requestshook proxy`: standard input is a socket of whoever started this proxy. It is told there"
+            " when every listener is open, the proxy ends when it closes, and a 502 names the service.",
+        )  # fmt: skip
+
+    def configure(self, updated: set[str]) -> None:
+        """Have 502s of ours."""
+        if "requestshook_tied" in updated and self.master.options.requestshook_tied:
+            for name in ("_http1", "_http2", "_http3"):
+                module = import_module(f"mitmproxy.proxy.layers.http.{name}")
+                if hasattr(module, "format_error"):
+                    module.format_error = unreachable.in_plain_words(module.format_error)
+
+    def running(self) -> None:
+        """Every listener is open: say so, and listen for the other side's end."""
+        if self.master.options.requestshook_tied:
+            asyncio.get_running_loop().add_reader(0, self._heard)
+            with suppress(OSError):  # nobody is there any more: that is heard at once
+                os.write(0, f"up {version.VERSION}\n".encode())
+
+    def _heard(self) -> None:
+        try:
+            ended = not os.read(0, 1024)
+        except OSError:
+            ended = True
+        if ended:
+            asyncio.get_running_loop().remove_reader(0)
+            self.master.shutdown()
+
+    def error(self, flow: Any) -> None:
+        if self.master.options.requestshook_tied:
+            unreachable.remember(flow, self.wire.callee)
+
+
+_addon = RequestshookAddon()
+addons = [_addon, StartedByUs(_addon.wire)]

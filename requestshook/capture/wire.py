@@ -103,6 +103,11 @@ class Wire:
             sent = (*sent, (tags.PARENT_ID, parent))
         return (*sent, (tags.TRACE_ID, trace))
 
+    def callee(self, flow: Any) -> str | None:
+        """Who a call is for, as far as listeners and `services:` say."""
+        url = flows.url(flow, flows.said(flows.headers(flow.request)))
+        return self._ends(flow).callee or self.recorder.callee_of(url)
+
     def _ends(self, flow: Any) -> Ends:
         """Both ends by the port that the client came in by; the callee is everybody's in a forward proxy."""
         port = flows.port(flow)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from requestshook.workspace import OpenRecording, Workspace
 
 
-def _workspace() -> Workspace:
+def made_workspace() -> Workspace:
     """The folder of the configuration, made and up to date."""
     from requestshook.config import load
     from requestshook.workspace import Workspace
@@ -45,7 +45,7 @@ def start(name: str) -> None:
     """
     from requestshook import events, tags
 
-    workspace = _workspace()
+    workspace = made_workspace()
     others = workspace.recordings()
     trace = tags.new_trace_id(workspace.refresh().key)
     _write(workspace, events.Recording(time.time(), trace, name, ()))
@@ -70,7 +70,7 @@ def stop(trace: str | None) -> None:
     """Close the newest recording that start opened, or the one given."""
     from requestshook import events
 
-    workspace = _workspace()
+    workspace = made_workspace()
     found = _closing(workspace, trace)
     workspace.close_recording(found.trace)
     _write(workspace, events.Recorded(time.time(), found.trace, None))
@@ -152,7 +152,7 @@ def env(kind: str, service: str | None) -> None:
     """
     from requestshook.environment import text
 
-    workspace = _workspace()
+    workspace = made_workspace()
     click.echo(text(kind, workspace.folder, service), nl=False)
 
 
@@ -178,15 +178,15 @@ def run(command: tuple[str, ...], name: str | None, service: str | None, take_al
     """
     from requestshook import run as body
 
-    workspace = _workspace()
+    workspace = made_workspace()
     say_unable(workspace)
     ran = body.run(workspace.config, command, name=name, service=service, all=take_all, keep_output=not no_output)
     if ran.trace is not None and sys.stderr.isatty():
-        _say_recorded(ran.trace)
+        say_recorded(ran.trace)
     return ran.status
 
 
-def _say_recorded(trace: str) -> None:
+def say_recorded(trace: str) -> None:
     """How many calls there were; whatever goes wrong here is not the command's fault."""
     try:
         with opening.reading() as opened:

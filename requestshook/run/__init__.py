@@ -51,7 +51,11 @@ def run(
         trace = tags.new_trace_id(workspace.refresh().key)
         name = name or os.path.basename(command[0])
         ours = environment.variables(workspace.folder, os.environ, trace=trace, service=service)
-        with _recorded(workspace, trace, name, command, all) as finished:
+        with (
+            recorded(workspace, trace, name, command) as finished,
+            _open_to_all(workspace, trace, name) if all else nullcontext(),
+            _listening(workspace.folder, trace, command, all),
+        ):
             finished.append(execute(command, {**os.environ, **ours}, keep_output=keep_output))
         return Ran(finished[0].status, trace)
     except NotStarted as error:
@@ -60,10 +64,8 @@ def run(
 
 
 @contextmanager
-def _recorded(
-    workspace: Workspace, trace: str, name: str, command: Sequence[str], all: bool
-) -> Iterator[list[Finished]]:
-    """The recording's first and last line; the block appends how the command ended."""
+def recorded(workspace: Workspace, trace: str, name: str, command: Sequence[str] = ()) -> Iterator[list[Finished]]:
+    """The recording's first and last line; the block appends how the command ended, where there was one."""
     recorder = recording.Recorder(workspace.folder)
     recorder.service = "requestshook"
     recorder.settings()
@@ -71,12 +73,8 @@ def _recorded(
     finished: list[Finished] = []
     status: int | None = None
     try:
-        with (
-            _open_to_all(workspace, trace, name) if all else nullcontext(),
-            _listening(workspace.folder, trace, command, all),
-        ):
-            yield finished
-        status = finished[0].status
+        yield finished
+        status = finished[0].status if finished else None
     except NotStarted as error:
         status = error.status
         raise

@@ -39,7 +39,7 @@ def met(redactor: Redactor, spool: str, trace: str, output: Pieces) -> dict[str,
 
     The lines hold no secret, but its digits: a word that gives the same ones under the store's key is the secret.
     """
-    known = _digits(spool, trace.encode()) if redactor.on else {}
+    known = _digits(spool, trace.encode()) if redactor.on and output else {}
     if not known:
         return {}
     found: dict[str, str] = {}
