@@ -2,7 +2,7 @@
 
 The way through: `pairing` gathers lines into views and views into calls, `naming` says who calls whom, `parents` finds
 what each call was made for, `clocks` says how far hosts' clocks differ, `showing` picks what a page shows of several
-views, and `ordering` numbers the steps. The rules: docs/trace.md.
+views, and `ordering` numbers the steps; `hiding` takes calls out again. The rules: docs/trace.md.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from collections import Counter
 from collections.abc import Iterable
 
 from requestshook.events import Event
-from requestshook.trace import disagreeing
+from requestshook.trace import remarks
 from requestshook.trace.calls import UNSEEN, Call, Message, Step, Trace, View
 from requestshook.trace.clocks import shifts
+from requestshook.trace.hiding import figures, without
 from requestshook.trace.naming import name
 from requestshook.trace.ordering import order
 from requestshook.trace.pairing import Paired, pair
 from requestshook.trace.parents import relate
 
-__all__ = ["UNSEEN", "Call", "Message", "Step", "Trace", "View", "build"]
+__all__ = ["UNSEEN", "Call", "Message", "Step", "Trace", "View", "build", "without"]
 
 
 def build(events: Iterable[tuple[int, Event]], services: Iterable[tuple[str, str]] = ()) -> Trace:
@@ -29,20 +30,19 @@ def build(events: Iterable[tuple[int, Event]], services: Iterable[tuple[str, str
     except that lines of one file come in the order of the file.
     """
     paired = pair(events)
-    remarks = list(paired.remarks)
-    remarks += name(paired.drafts, tuple(services), paired.processes)
+    stated = list(paired.remarks)
+    stated += name(paired.drafts, tuple(services), paired.processes)
     clocks, said = shifts(paired.drafts)
     keys = {(process.host, process.pid): process.key for process in paired.processes}
     for draft in paired.drafts:
         draft.shifts, draft.keys = clocks, keys
-    remarks += said
-    remarks += relate(paired.drafts)
+    stated += said
+    stated += relate(paired.drafts)
     calls, steps = order(paired.drafts)
-    remarks += _given_up(calls) + _disagreeing(calls) + _lost(paired)
-    return _trace(paired, calls, steps, tuple(remarks))
+    return _trace(paired, calls, steps, (*stated, *_lost(paired)))
 
 
-def _trace(paired: Paired, calls: tuple[Call, ...], steps: tuple[Step, ...], remarks: tuple[str, ...]) -> Trace:
+def _trace(paired: Paired, calls: tuple[Call, ...], steps: tuple[Step, ...], stated: tuple[str, ...]) -> Trace:
     began = paired.recordings[0] if paired.recordings else None
     ended = paired.recorded[-1] if paired.recorded else None
     id = began.trace if began else _most_common_trace(paired)
@@ -58,13 +58,9 @@ def _trace(paired: Paired, calls: tuple[Call, ...], steps: tuple[Step, ...], rem
         calls=calls,
         steps=steps,
         processes=tuple(paired.processes),
-        remarks=remarks,
-        figures={
-            "calls": len(calls),
-            "services": len({name for call in calls for name in (call.caller, call.callee)}),
-            "failures": sum(call.failed for call in calls),
-            "hidden": 0,
-        },
+        remarks=(*stated, *remarks.of_steps(calls)),
+        stated=stated,
+        figures=figures(calls),
     )
 
 
@@ -72,28 +68,6 @@ def _most_common_trace(paired: Paired) -> str:
     counted = Counter(sight.origin.trace for draft in paired.drafts for sight in draft.sights)
     counted.update(event.trace for event in paired.recorded)
     return min(counted, key=lambda trace: (-counted[trace], trace), default="")
-
-
-def _given_up(calls: Iterable[Call]) -> list[str]:
-    """Calls that a server answered after the caller had ceased to wait."""
-    found = [call for call in calls if call.response is None and call.failure and any(v.response for v in call.views)]
-    if not found:
-        return []
-    steps = _steps([call.failure_step for call in found if call.failure_step])
-    return [f"The caller never got an answer that was given further in ({steps})."]
-
-
-def _disagreeing(calls: Iterable[Call]) -> list[str]:
-    """Calls whose views cannot all be right."""
-    found = [call.request_step for call in calls if disagreeing.of_request(call)]
-    found += [call.response_step for call in calls if call.response_step and disagreeing.of_response(call)]
-    if not found:
-        return []
-    return [f"The views of one call disagree in a way that a proxy should not cause ({_steps(sorted(found))})."]
-
-
-def _steps(numbers: list[int]) -> str:
-    return f"step {', '.join(map(str, numbers[:8]))}{', …' if len(numbers) > 8 else ''}"
 
 
 def _lost(paired: Paired) -> list[str]:

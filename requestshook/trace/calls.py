@@ -109,4 +109,5 @@ class Trace:
     steps: tuple[Step, ...]
     processes: tuple[Process, ...] = ()
     remarks: tuple[str, ...] = ()  # what a reader should know: shifted clocks, names that disagree, lost lines
+    stated: tuple[str, ...] = ()  # those of the remarks that name no step
     figures: dict[str, int] = field(default_factory=dict)
