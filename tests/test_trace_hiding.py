@@ -15,9 +15,12 @@ def recorded() -> Trace:
     system = System()
     client, api = system.service("client"), system.service("api", base="http://a:1")
     auth, db = system.service("auth", base="http://b:1"), system.service("db", base="http://c:1")
-    with system.call(client, api, "GET", "/one") as one, system.call(api, auth, "GET", "/two", parent=one) as two:
-        with system.call(auth, db, "GET", "/three", parent=two):
-            pass
+    with (
+        system.call(client, api, "GET", "/one") as one,
+        system.call(api, auth, "GET", "/two", parent=one) as two,
+        system.call(auth, db, "GET", "/three", parent=two),
+    ):
+        pass
     with system.call(client, api, "GET", "/four", status=500):
         pass
     return build(system.events())
