@@ -112,11 +112,11 @@ def _kept(
             continue
         spelled = sent[name][0][0]
         if name not in arrived:
-            yield Disagreement("disagree_dropped", {**between, "name": spelled})
+            yield Disagreement("disagree_dropped", {**between, "header": spelled})
         elif name in _UNCHANGED:
             one, other = (fields.joined([value for _, value in found[name]]) for found in (sent, arrived))
             if not same_value(one, other, before.view, after.view):
-                yield Disagreement("disagree_header", {**between, "name": spelled})
+                yield Disagreement("disagree_header", {**between, "header": spelled})
 
 
 def _sizes(before: RequestAt | ResponseAt, after: RequestAt | ResponseAt) -> Iterator[Disagreement]:
