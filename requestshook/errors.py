@@ -2,7 +2,8 @@
 
     RequestshookError            the base; only the command line catches it
     ├── EventError               a spool line that cannot be read
-    ├── SelectorError            a selector that cannot be parsed
+    ├── SpellingError            a text that its grammar refuses: a JSON path, a highlight, a variable's value
+    │   └── SelectorError        a selector that cannot be parsed
     ├── ConfigError              requestshook.yaml says something that it may not
     ├── StoreError               the store cannot be opened, or is of a newer version
     └── NotFoundError            a trace, step or call that is not there
@@ -19,12 +20,16 @@ class EventError(RequestshookError):
     """A line that is not an event: the reason, without the file and line (the reader adds them)."""
 
 
-class SelectorError(RequestshookError):
-    """Text that is not a selector; `position` is the index of the character at fault."""
+class SpellingError(RequestshookError):
+    """Text that its grammar refuses; `position` is the index of the character at fault."""
 
     def __init__(self, message: str, position: int = 0) -> None:
         super().__init__(message)
         self.position = position
+
+
+class SelectorError(SpellingError):
+    """Text that is not a selector."""
 
 
 class ConfigError(RequestshookError):

@@ -8,9 +8,10 @@ import pytest
 
 from requestshook import config
 from requestshook.config import Capture, Config, Listener, Redact
-from requestshook.config.notes import Highlight, Notes, OpenAPI, Page, Reference
+from requestshook.config.notes import Notes, OpenAPI, Page, Reference, Text
 from requestshook.config.starting import starting_config
 from requestshook.errors import ConfigError
+from requestshook.highlights import Containing, HeaderName, Highlight, Lines
 from requestshook.selectors import Selector
 from requestshook.words import WORDS
 
@@ -122,11 +123,11 @@ def test_every_key_is_read() -> None:
     assert isinstance(reference, Reference)
     assert reference.call == Selector.parse("keystone POST /identity/v3/auth/tokens")
     assert (reference.title, reference.url, reference.line) == ("12:30:45", "https://docs.example/", 23)
-    assert reference.request == Notes("…")
+    assert reference.request == Notes(Text("…", 26))
     assert reference.response.highlight == (
-        Highlight("X-Subject-Token", False, 27),
-        Highlight("12-14", False, 27),
-        Highlight("image", True, 27),
+        Highlight(HeaderName("X-Subject-Token"), "X-Subject-Token", 27),
+        Highlight(Lines(12, 14), "12-14", 27),
+        Highlight(Containing("image"), "image", 27),
     )
 
 
@@ -298,7 +299,7 @@ def test_what_the_starting_file_shows_is_right() -> None:
     assert found.redact.patterns == (r"gAAAA[\w-]{60,}",)
     assert found.page.labels
     assert isinstance(found.references[0], Reference)
-    assert found.references[0].response.highlight[0].value == "X-Subject-Token"
+    assert found.references[0].response.highlight[0].spelled == "X-Subject-Token"
 
 
 def test_the_documentation_shows_a_file_that_loads_and_names_every_key() -> None:

@@ -14,15 +14,27 @@ PACKAGE = Path(__file__).parent.parent / "requestshook"
 # From the top down: a room imports rooms above it only. The capture side ends with `_inject`.
 ROOMS = [
     "errors", "events", "addresses", "tags", "redact", "spool", "settings", "recording", "capture", "wsgi", "_inject",
-    "words", "selectors", "openapi", "config", "workspace", "mitmdump", "trace", "store", "collect", "formats", "page",
-    "run", "proxy", "demo", "cli", "__main__",
+    "words", "selectors", "highlights", "openapi", "config", "workspace", "mitmdump", "trace", "annotations", "store",
+    "collect", "formats", "page", "run", "proxy", "demo", "cli", "__main__",
 ]  # fmt: skip
 CAPTURE_SIDE = ROOMS[: ROOMS.index("_inject") + 1]
 # What is one room in several files.
 PARTS = {"spoolfiles": "collect", "environment": "run"}
 # In a folder, siblings leave each other alone, except for these, which are there to be shared.
 SHARED = {
-    "capture": {"streams", "exchange", "teed", "served", "environ", "inputs", "wsgi", "passing", "flow", "flowfile", "notes"},
+    "capture": {
+        "streams",
+        "exchange",
+        "teed",
+        "served",
+        "environ",
+        "inputs",
+        "wsgi",
+        "passing",
+        "flow",
+        "flowfile",
+        "notes",
+    },
 }
 
 

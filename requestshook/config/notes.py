@@ -6,10 +6,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
+from requestshook import highlights
 from requestshook.config.positions import Value
+from requestshook.highlights import Highlight
 from requestshook.openapi import FIELDS
 from requestshook.selectors import Selector
 from requestshook.words import WORDS
@@ -32,20 +34,45 @@ class Page:
     open: str | None = None  # "highlighted": the tab with a highlight
 
 
-class Highlight(NamedTuple):
-    """What of a message is marked."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A step by its call: an entry's id, and which of the call's messages."""
 
-    value: str  # a header's name, a JSON path, `?name` or line numbers; where `is_text`, what lines contain
-    is_text: bool
+    id: str
+    message: str  # request or response
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """`[[id]]`, `[[id.response]]`, `[[a..b]]` or `[[$variable]]` in a text."""
+
+    begin: int  # where `[[` begins and `]]` ends in the text
+    end: int
     line: int  # of the file
+    in_code: bool = False  # inside backticks: no link
+    first: Place | None = None
+    last: Place | None = None  # of a range; a call named without a message ends with its response
+    variable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Markdown by the author. `mentions` are to be replaced; other brackets are text."""
+
+    value: str
+    line: int  # of the file, where it begins
+    mentions: tuple[Mention, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
     """What is said about a message."""
 
-    text: str | None = None
+    text: Text | None = None  # above the tabs
     highlight: tuple[Highlight, ...] = ()
+    after: Text | None = None  # below the tabs
+    header_after: Text | None = None  # inside the tab
+    body_after: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +186,23 @@ def _link(text: str) -> str:
 
 def _notes(value: Value) -> Notes:
     fields = value.fields(("text", "highlight"))
-    highlights = fields["highlight"].items("a list of highlights") if "highlight" in fields else []
     return Notes(
-        fields["text"].text() if "text" in fields else None,
-        tuple(read_highlight(item) for item in highlights),
+        Text(fields["text"].text(), fields["text"].line) if "text" in fields else None,
+        read_highlights(fields["highlight"]) if "highlight" in fields else (),
     )
 
 
-def read_highlight(value: Value) -> Highlight:
-    """A header's name, a JSON path, `?name`, line numbers, or `{text: …}`."""
+def read_highlights(value: Value) -> tuple[Highlight, ...]:
+    """A list of header names, JSON paths, `?name`, line numbers, or `{text: …}`."""
+    found = [_highlight(item) for item in value.items("a list of highlights")]
+    return tuple(highlight for highlight in found if highlight is not None)
+
+
+def _highlight(value: Value) -> Highlight | None:
     if value.scalar is not None:
-        return Highlight(value.filled("a highlight"), False, value.line)
+        text = value.filled("a highlight")
+        mark = value.parse(highlights.parse, None, "a highlight") if text.strip() else None
+        return Highlight(mark, text, value.line) if mark else None
     fields = value.fields(("text",), required=("text",))
-    return Highlight(fields["text"].filled() if "text" in fields else "", True, value.line)
+    text = fields["text"].filled() if "text" in fields else ""
+    return Highlight(highlights.Containing(text), text, value.line) if text.strip() else None

@@ -16,7 +16,7 @@ import yaml
 from yaml.events import AliasEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from requestshook.errors import ConfigError, RequestshookError, SelectorError
+from requestshook.errors import ConfigError, RequestshookError, SpellingError
 
 T = TypeVar("T")
 
@@ -262,7 +262,7 @@ class Value:
             return default
         try:
             return function(text)
-        except SelectorError as error:
+        except SpellingError as error:
             self.fault(str(error), error.position)
         except (RequestshookError, ValueError) as error:
             self.fault(str(error))
