@@ -13,33 +13,18 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from importlib.machinery import PathFinder
 from typing import Any
 
 from mitmproxy import exceptions, version
 
 _HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, _HERE)  # mitmproxy puts the folder there that it was told, which may hold a link to this file
+try:
+    from _requestshook_loading import load_here
+finally:
+    sys.path.remove(_HERE)
 
-
-def _load() -> None:
-    """Import the requestshook that this file lies in or beside; the folder around it never joins sys.path."""
-    above = os.path.dirname(_HERE)
-    if os.path.isfile(os.path.join(above, "capture", "wire.py")):  # installed: this is the package requestshook.addons
-        above = os.path.dirname(above)
-
-    class OwnPlace:
-        @staticmethod
-        def find_spec(name: str, path: object = None, target: object = None) -> object:
-            return PathFinder.find_spec(name, [above]) if name == "requestshook" else None
-
-    sys.meta_path.insert(0, OwnPlace)  # type: ignore[arg-type] # a finder needs no more than this
-    try:
-        __import__("requestshook.capture.wire")
-    finally:
-        sys.meta_path.remove(OwnPlace)  # type: ignore[arg-type] # as above
-
-
-_load()
+load_here("requestshook.capture.wire")
 
 from requestshook import tags  # noqa: E402 - it is there now
 from requestshook.capture import unreachable  # noqa: E402

@@ -23,7 +23,7 @@ from mitmproxy import connection, ctx, flow, http, version
 from mitmproxy.io import FlowWriter, compat, tnetstring
 
 _HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, _HERE)  # mitmproxy puts the folder there that it was told, which may hold a link
+sys.path.insert(0, _HERE)  # mitmproxy puts the folder there that it was told, which may hold a link to this file
 try:
     from _requestshook_loading import load_here
 finally:
@@ -163,7 +163,11 @@ def _flow_of(state: Any) -> flow.Flow:
         raise Newer(
             f"it is of flow format {given}, and mitmproxy {version.VERSION} reads up to {version.FLOW_FORMAT_VERSION}"
         )
-    return flow.Flow.from_state(compat.migrate_flow(state))
+    state = compat.migrate_flow(state)
+    for side in ("client_conn", "server_conn"):
+        if state[side].get("tls", False) is None:  # mitmproxy 6 wrote that, and 10 and later do not read it
+            state[side]["tls"] = False
+    return flow.Flow.from_state(state)
 
 
 def _described(error: Exception) -> str:
