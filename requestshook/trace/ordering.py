@@ -21,6 +21,7 @@ class _Point(NamedTuple):
 
     at: float
     is_request: bool  # responses first
+    straight: float  # `at` before it was bent
     place: int  # of its line in its file
     id: str
     kind: str
@@ -53,7 +54,7 @@ def _points(drafts: list[Draft]) -> tuple[list[_Point], dict[int, list[int]]]:
         after = False  # and what follows such a step is after, too
         for kind, sight, raw in _moments(draft):
             index = len(points)
-            at = raw + draft.shift(sight)
+            at = straight = raw + draft.shift(sight)
             if begin is not None:
                 at = max(at, points[begin].at)
                 followers[begin].append(index)
@@ -68,7 +69,7 @@ def _points(drafts: list[Draft]) -> tuple[list[_Point], dict[int, list[int]]]:
             if indices:
                 at = max(at, points[indices[-1]].at)
                 followers[indices[-1]].append(index)
-            points.append(_Point(at, kind == "request", sight.places[kind], draft.id, kind, number))
+            points.append(_Point(at, kind == "request", straight, sight.places[kind], draft.id, kind, number))
             indices.append(index)
         own[draft.id] = indices
     return points, followers

@@ -29,15 +29,11 @@ def index(calls: Sequence[Call], selectors: Iterable[Selector]) -> dict[Selector
 
 
 def _named(places: dict[_Names, list[int]], selector: Selector) -> list[int]:
-    wanted = (selector.caller, selector.callee, selector.method)
-    return sorted(
-        {
-            place
-            for names, found in places.items()
-            if all(word in ("*", name) for word, name in zip(wanted, names)) and selector.matches(*names)
-            for place in found
-        }
-    )
+    found: set[int] = set()
+    for names, here in places.items():
+        if selector.callee in ("*", names[1]) and selector.method in ("*", names[2]) and selector.matches(*names):
+            found.update(here)
+    return sorted(found)
 
 
 def _names(call: Call) -> Iterable[_Names]:

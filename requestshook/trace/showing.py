@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from requestshook import addresses
 from requestshook.events import COMPLETE, Headers, Request
@@ -81,12 +82,16 @@ def _url_as_sent(server: str, outer: str) -> str:
     """The server's address with the outer target, where they differ in spelling only."""
     path, query = addresses.split_target(server)
     outer_path, outer_query = addresses.split_target(outer)
-    same = addresses.canonical_path(path) == addresses.canonical_path(outer_path)
+    same = _decoded(path) == _decoded(outer_path)  # a server decodes `%2F` as well
     if (path, query) == (outer_path, outer_query) or not same or query != outer_query:
         return server
     start = server.find("/", server.find("://") + 3) if "://" in server else 0
     base = server[:start] if start > 0 else ""
     return f"{base}{outer_path}?{outer_query}" if outer_query else base + outer_path
+
+
+def _decoded(path: str) -> bytes:
+    return unquote_to_bytes(path.encode("utf-8", "surrogatepass"))
 
 
 def _headers_as_sent(server: Headers, outer: Headers) -> Headers:
