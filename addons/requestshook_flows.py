@@ -167,7 +167,13 @@ def _flow_of(state: Any) -> flow.Flow:
     for side in ("client_conn", "server_conn"):
         if state[side].get("tls", False) is None:  # mitmproxy 6 wrote that, and 10 and later do not read it
             state[side]["tls"] = False
-    return flow.Flow.from_state(state)
+    found = flow.Flow.from_state(state)
+    end = found.client_conn.timestamp_end
+    if found.error is not None and (end is None or end > found.error.timestamp):
+        found.client_conn.state = (
+            connection.ConnectionState.OPEN
+        )  # as it was then: who went away first tells who broke it
+    return found
 
 
 def _described(error: Exception) -> str:
