@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from requestshook import addresses, settings, tags
+from requestshook.config import files
 from requestshook.config.notes import (
     OpenAPI,
     Page,
@@ -25,7 +26,6 @@ from requestshook.config.notes import (
     read_selector,
 )
 from requestshook.config.positions import Document, Value
-from requestshook.errors import ConfigError
 from requestshook.selectors import Selector
 
 
@@ -84,7 +84,7 @@ def load(path: str | os.PathLike[str] | None = None) -> Config:
     given = os.environ.get("REQUESTSHOOK_DIR")
     folder = os.path.abspath(given) if given else os.path.join(root, settings.FOLDER)
     config = Config(found, root, folder, os.path.join(folder, "traces.db"))
-    return parse(_read(found), config, _shown(found)) if found else config
+    return parse(files.read(found), config, files.shown(found)) if found else config
 
 
 def parse(text: str, config: Config, name: str = settings.CONFIG) -> Config:
@@ -94,25 +94,6 @@ def parse(text: str, config: Config, name: str = settings.CONFIG) -> Config:
     found = {} if root is None or root.empty else _read_keys(root, config)
     document.check()
     return replace(config, **found)
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            octets = file.read()
-    except OSError as error:
-        raise ConfigError(f"{_shown(path)}: cannot be read ({error.strerror})") from None
-    try:
-        return octets.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        column = error.start - octets.rfind(b"\n", 0, error.start)
-        raise ConfigError(f"{_shown(path)}:{line}:{column}: expected UTF-8") from None
-
-
-def _shown(path: str) -> str:
-    near = os.path.relpath(path)
-    return path if near.startswith("..") else near
 
 
 def _read_keys(root: Value, config: Config) -> dict[str, Any]:

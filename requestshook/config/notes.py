@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from requestshook import highlights
 from requestshook.config.positions import Value
-from requestshook.highlights import Highlight
+from requestshook.highlights import BodyPath, Containing, HeaderName, Highlight, Lines, Mark, QueryKey
 from requestshook.openapi import FIELDS
 from requestshook.selectors import Selector
 from requestshook.words import WORDS
@@ -172,8 +172,8 @@ def read_reference(value: Value) -> Reference:
         read_selector(fields["call"]) if "call" in fields else _ANY,
         fields["title"].filled("a title") if "title" in fields else "",
         fields["url"].parse(_link, "") if "url" in fields else "",
-        _notes(fields["request"]) if "request" in fields else Notes(),
-        _notes(fields["response"]) if "response" in fields else Notes(),
+        _notes(fields["request"], "request") if "request" in fields else Notes(),
+        _notes(fields["response"], "response") if "response" in fields else Notes(),
         value.line,
     )
 
@@ -184,18 +184,33 @@ def _link(text: str) -> str:
     return text
 
 
-def _notes(value: Value) -> Notes:
+def _notes(value: Value, message: str) -> Notes:
     fields = value.fields(("text", "highlight"))
     return Notes(
         Text(fields["text"].text(), fields["text"].line) if "text" in fields else None,
-        read_highlights(fields["highlight"]) if "highlight" in fields else (),
+        read_highlights(fields["highlight"], message) if "highlight" in fields else (),
     )
 
 
-def read_highlights(value: Value) -> tuple[Highlight, ...]:
-    """A list of header names, JSON paths, `?name`, line numbers, or `{text: …}`."""
-    found = [_highlight(item) for item in value.items("a list of highlights")]
-    return tuple(highlight for highlight in found if highlight is not None)
+# What can be marked in each, and what is said where something else is.
+_MARKS: dict[str, tuple[tuple[type[Mark], ...], str]] = {
+    "request": ((HeaderName, BodyPath, QueryKey, Lines, Containing), ""),
+    "response": ((HeaderName, BodyPath, Lines, Containing), "something of a response, which has no query"),
+    "output": ((Lines, Containing), "lines of the output, such as 19 or 12-14, or {text: …}"),
+}
+
+
+def read_highlights(value: Value, where: str) -> tuple[Highlight, ...]:
+    """A list of header names, JSON paths, `?name`, line numbers, or `{text: …}`; in a request, response or output."""
+    kinds, expected = _MARKS[where]
+    found = []
+    for item in value.items("a list of highlights"):
+        highlight = _highlight(item)
+        if highlight and not isinstance(highlight.mark, kinds):
+            item.fault(f"expected {expected}, found {highlight.spelled!r}")
+        elif highlight:
+            found.append(highlight)
+    return tuple(found)
 
 
 def _highlight(value: Value) -> Highlight | None:
@@ -205,4 +220,4 @@ def _highlight(value: Value) -> Highlight | None:
         return Highlight(mark, text, value.line) if mark else None
     fields = value.fields(("text",), required=("text",))
     text = fields["text"].filled() if "text" in fields else ""
-    return Highlight(highlights.Containing(text), text, value.line) if text.strip() else None
+    return Highlight(Containing(text), text, value.line) if text.strip() else None

@@ -28,6 +28,7 @@ _UNITS = {"": 1, "b": 1} | {
     for ending, base in (("ib", 1024), ("b", 1000))
 }
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)")
+_MOST_FAULTS = 100  # that are said
 _BLOCK = "start the text on the next line after |"
 _SLIP = re.compile(r"\s*(?:- )*(?:[^\s:'\"#]+:\s+)?(\[\[|[`!*&@%])")
 
@@ -67,8 +68,11 @@ class Document:
     def check(self) -> None:
         """Raise one ConfigError with all faults found, one a line, where there are any."""
         if self._faults:
-            lines = (f"{self.name}:{line}:{column}: {message}" for line, column, message in sorted(self._faults))
-            raise ConfigError("\n".join(dict.fromkeys(lines))) from None
+            faults = sorted(set(self._faults))
+            lines = [f"{self.name}:{line}:{column}: {message}" for line, column, message in faults[:_MOST_FAULTS]]
+            if len(faults) > _MOST_FAULTS:
+                lines.append(f"{self.name}: and {len(faults) - _MOST_FAULTS} faults more")
+            raise ConfigError("\n".join(lines)) from None
 
     def _cannot_read(self, error: yaml.MarkedYAMLError) -> NoReturn:
         mark = error.problem_mark or error.context_mark
@@ -131,6 +135,21 @@ class Value:
         column = mark.column + 1 + (begin - mark.index + position if as_spelled else 0)
         self.document.fault(mark.line + 1, column, message)
 
+    def places(self, sign: str) -> dict[int, tuple[int, int]]:
+        """Line and column of each occurrence of a sign, by its index in the text, which may have many lines."""
+        mark, end = self.node.start_mark, self.node.end_mark
+        pattern = re.compile(re.escape(sign))
+        inside = [found.start() for found in pattern.finditer(self.scalar or "")]
+        outside = [found.start() for found in pattern.finditer(self.document.text, mark.index, end.index)]
+        if len(inside) != len(outside):  # spelled with escapes
+            return dict.fromkeys(inside, (mark.line + 1, mark.column + 1))
+        line, places, counted = mark.line + 1, {}, mark.index
+        for index, position in zip(inside, outside):
+            line += self.document.text.count("\n", counted, position)
+            places[index] = (line, position - self.document.text.rfind("\n", 0, position))
+            counted = position
+        return places
+
     @property
     def empty(self) -> bool:
         """Nothing stands there: `page:` and then the next key."""
@@ -161,7 +180,7 @@ class Value:
         choices = tuple(choices)
         text = self.text(_any_of(choices))
         if self.scalar is not None and text not in choices:
-            self.fault(f"expected {_any_of(choices)}, found {text!r}{_did_you_mean(text, choices)}")
+            self.fault(f"expected {_any_of(choices)}, found {text!r}{did_you_mean(text, choices)}")
         return text
 
     def switch(self, expected: str = "on or off") -> bool:
@@ -246,7 +265,7 @@ class Value:
         found = {}
         for name, key, value in self.pairs(f"a mapping with {_any_of(known)}"):
             if name not in known:
-                hint = _did_you_mean(name, known) or f"; expected {_any_of(known)}"
+                hint = did_you_mean(name, known) or f"; expected {_any_of(known)}"
                 key.fault(f"unknown key {name!r}{hint}")
             elif not value.empty:
                 found[name] = value
@@ -297,6 +316,7 @@ def _any_of(words: Iterable[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else str(last)
 
 
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean …?` where one of the known words is near, else nothing."""
     near = difflib.get_close_matches(word, list(known), 1)
     return f"; did you mean {near[0]!r}?" if near else ""
