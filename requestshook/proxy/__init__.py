@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, NoReturn
 
 from requestshook import environment, mitmdump, tags
 from requestshook.config import Config
-from requestshook.errors import ConfigError
+from requestshook.errors import ConfigError, RequestshookError
 from requestshook.proxy import arguments, certificates, listeners, ports
 from requestshook.proxy.listeners import Place
 from requestshook.proxy.process import Mitmdump
@@ -21,6 +23,8 @@ from requestshook.workspace import Workspace
 
 FORWARD = 8080  # the forward proxy's port, or the next free
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ATTEMPTS = 5
+_TAKEN = os.strerror(errno.EADDRINUSE).lower()  # in what mitmdump says then
 _LOOK = 0.5  # seconds between two looks at what mitmdump says
 
 
@@ -71,20 +75,9 @@ def proxy(workspace: Workspace, command: Sequence[str], wishes: Wishes, said: Sa
 
 
 def _proxy(workspace: Workspace, command: Sequence[str], wishes: Wishes, said: Said, name: str) -> Ran:
-    program = mitmdump.find()
     trace = tags.new_trace_id(workspace.refresh().key)
-    places, forward = _plan(workspace.config, wishes)
-    confdir = _confdir(workspace.folder, wishes)
-    modes = [arguments.reverse(origin, wishes.host, port) for port, origin in listeners.origins(places).items()]
-    modes += [arguments.regular(wishes.host, forward)] if forward else []
-    told = arguments.arguments(modes, _settings(workspace.folder, confdir, wishes), wishes.settings)
-    with (
-        Signals({signal.SIGTERM: _leave, signal.SIGHUP: _leave}),
-        Mitmdump(program, tuple(told), {**mitmdump.environment(), "REQUESTSHOOK_TRACE": trace}) as child,
-    ):
-        answering = [*listeners.origins(places), *([forward] if forward else [])]
-        child.wait_until_up([(_local(wishes.host), port) for port in answering], said.waiting)
-        up = _up(workspace, name, trace, places, wishes, forward, confdir)
+    with Signals({signal.SIGTERM: _leave, signal.SIGHUP: _leave}), _started(workspace, trace, wishes, said) as started:
+        child, up = started.child, _up(workspace, name, trace, started, wishes)
         with recorded(workspace, trace, name, command) as finished:
             said.up(up)
             if command:
@@ -95,6 +88,34 @@ def _proxy(workspace: Workspace, command: Sequence[str], wishes: Wishes, said: S
                 _wait(child, said.line)
             _end(child, said.line)
         return Ran(finished[0].status if finished else 0, trace)
+
+
+class _Started(NamedTuple):
+    child: Mitmdump
+    places: tuple[Place, ...]
+    forward: int | None
+
+
+@contextmanager
+def _started(workspace: Workspace, trace: str, wishes: Wishes, said: Said) -> Iterator[_Started]:
+    """mitmdump with all its listeners. A port that somebody else takes while it starts is given up for another."""
+    environ = {**mitmdump.environment(), "REQUESTSHOOK_TRACE": trace}
+    settings = _settings(workspace.folder, wishes)
+    program = mitmdump.find()
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        places, forward = _plan(workspace.config, wishes)
+        modes = [arguments.reverse(origin, wishes.host, port) for port, origin in listeners.origins(places).items()]
+        modes += [arguments.regular(wishes.host, forward)] if forward else []
+        numbers = [*listeners.origins(places), *([forward] if forward else [])]
+        with Mitmdump(program, tuple(arguments.arguments(modes, settings, wishes.settings)), environ) as child:
+            try:
+                child.wait_until_up([(_local(wishes.host), number) for number in numbers], said.waiting)
+            except RequestshookError as error:
+                if attempts_left and _TAKEN in str(error):
+                    continue
+                raise
+            yield _Started(child, places, forward)
+            return
 
 
 def _plan(config: Config, wishes: Wishes) -> tuple[tuple[Place, ...], int | None]:
@@ -119,8 +140,8 @@ def _plan(config: Config, wishes: Wishes) -> tuple[tuple[Place, ...], int | None
     return places, forward
 
 
-def _settings(folder: str, confdir: str, wishes: Wishes) -> dict[str, str]:
-    found = {"confdir": confdir, "requestshook_dir": folder}
+def _settings(folder: str, wishes: Wishes) -> dict[str, str]:
+    found = {"confdir": _confdir(folder, wishes), "requestshook_dir": folder}
     if wishes.caller is not None:
         found["requestshook_from"] = wishes.caller
     trusted = certificates.write_trusted(folder, os.environ)
@@ -134,22 +155,15 @@ def _confdir(folder: str, wishes: Wishes) -> str:
     return os.path.expanduser(given[-1]) if given else certificates.confdir(folder)
 
 
-def _up(
-    workspace: Workspace,
-    name: str,
-    trace: str,
-    places: tuple[Place, ...],
-    wishes: Wishes,
-    forward: int | None,
-    confdir: str,
-) -> Up:
+def _up(workspace: Workspace, name: str, trace: str, started: _Started, wishes: Wishes) -> Up:
     host = _local(wishes.host)
-    variables = listeners.variables(places, host)
-    if forward is None:
-        return Up(name, trace, places, variables, host, None, None)
-    address = f"http://{listeners.bracketed(host)}:{forward}"
-    bundle = certificates.write_bundle(workspace.folder, confdir, os.environ)
-    return Up(name, trace, places, variables | certificates.variables(address, bundle), host, address, bundle)
+    variables = listeners.variables(started.places, host)
+    if started.forward is None:
+        return Up(name, trace, started.places, variables, host, None, None)
+    address = f"http://{listeners.bracketed(host)}:{started.forward}"
+    bundle = certificates.write_bundle(workspace.folder, _confdir(workspace.folder, wishes), os.environ)
+    variables |= certificates.variables(address, bundle)
+    return Up(name, trace, started.places, variables, host, address, bundle)
 
 
 def _environ(folder: str, up: Up, wishes: Wishes) -> dict[str, str]:

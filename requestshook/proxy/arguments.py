@@ -33,7 +33,7 @@ def arguments(modes: Iterable[str], settings: Mapping[str, str], given: Iterable
     names = {item.partition("=")[0] for item in given}
     for mode in modes:
         yield from ("--mode", mode)
-    yield from ("--scripts", addon())
+    yield from ("--set", f"scripts={addon()}")  # those that the user gives come after it
     ours = (f"{name}={value}" for name, value in {**_ALWAYS, **settings}.items() if name not in names)
     for item in (*ours, *given):
         yield from ("--set", item)

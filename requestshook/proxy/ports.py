@@ -92,9 +92,11 @@ def _has_open(pid: int, sockets: dict[str, int]) -> bool:
 
 
 def program(pid: int) -> str:
-    """What a process runs: its program, or the script that an interpreter was given; raises OSError."""
+    """What a process runs: its program, or what an interpreter was given to run; raises OSError."""
     with open(f"/proc/{pid}/cmdline", "rb") as file:
         words = [os.fsdecode(word) for word in file.read().split(b"\0") if word]
+    if words[1:2] == ["-m"]:
+        return " ".join(words[2:3])
     names = [os.path.basename(word) for word in words[:2] if not word.startswith("-")]
     return names[-1] if names else "a process"
 
