@@ -15,10 +15,11 @@ from requestshook import addresses
 from requestshook.events import Headers, Response
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.settings import Words
-from requestshook.trace import disagreeing, fields, passage
-from requestshook.trace.calls import Call, Step, View
-from requestshook.trace.disagreeing import Load, same_value
-from requestshook.trace.passage import RequestAt, ResponseAt
+from requestshook.trace import disagreeing, fields
+from requestshook.trace import passage as passages
+from requestshook.trace.calls import Call, View
+from requestshook.trace.disagreeing import Disagreement, Load, same_value
+from requestshook.trace.passage import Passage, RequestAt, ResponseAt
 
 OFTEN = 3  # calls from which on one and the same change is said once
 _VALUE_SHOWN = 40  # characters of a field's value
@@ -41,49 +42,65 @@ class Way(NamedTuple):
     changes: tuple[Change, ...]
 
 
+class Found(NamedTuple):
+    """What there is to say of one step."""
+
+    way: Way | None
+    ends: tuple[tuple[str, str], ...]  # view, and how the call ended there
+    disagreements: tuple[Disagreement, ...]
+
+
 @dataclass(slots=True)
 class Changes:
-    """Says what became of the messages of one page; `count` them first."""
+    """Says what became of the messages of one page, once `follow` has looked at its calls."""
 
     words: Words
     pseudonyms: Pseudonyms
     load: Load
+    _found: dict[int, Found] = field(default_factory=dict)  # by a step's number, where there is something to say
     _counted: Counter[tuple[str, str, Change]] = field(default_factory=Counter)
     _first: dict[tuple[str, str, Change], int] = field(default_factory=dict)  # the step that says it
 
-    def count(self, steps: Iterable[Step]) -> None:
-        """Note which changes come again, and where they come first."""
-        for step in steps:
-            way = of_step(step)
-            if way is None:
-                continue
-            for change in way.changes:
-                key = (way.start, way.end, change)
+    def follow(self, calls: Iterable[Call]) -> None:
+        """Look at all calls, in the order of their steps: what comes again, and where it comes first."""
+        for call in calls:
+            if len(call.views) > 1:
+                for number, found in _of_call(passages.follow(call), self.load):
+                    if any(found):
+                        self._found[number] = found
+        for number, found in sorted(self._found.items()):
+            for key in _keys(found.way):
                 self._counted[key] += 1
-                self._first.setdefault(key, step.number)
+                self._first.setdefault(key, number)
 
-    def texts(self, step: Step) -> Iterator[str]:
+    def texts(self, number: int) -> Iterator[str]:
         """The captured text in what is said of a step."""
-        way = of_step(step)
-        for change in way.changes if way else ():
-            yield from (value for _, value in change.values)
-        yield from (text for _, text in _otherwise(step))
+        found = self._found.get(number)
+        if found is not None:
+            for change in found.way.changes if found.way else ():
+                yield from (value for _, value in change.values)
+            yield from (text for _, text in found.ends)
 
-    def remarks(self, step: Step) -> Iterator[str]:
+    def remarks(self, number: int) -> Iterator[str]:
         """The sentences about a step."""
-        way = of_step(step)
-        if way is not None and (said := list(self._said(way, step.number))):
-            yield self.words.phrase("changed", **{"from": way.start, "to": way.end, "what": "; ".join(said)})
-        if ends := [f"{label} {self.pseudonyms.numbered(text)}" for label, text in _otherwise(step)]:
+        found = self._found.get(number)
+        if found is None:
+            return
+        if found.way is not None and (said := list(self._said(found.way, number))):
+            yield self.words.phrase(
+                "changed", **{"from": found.way.start, "to": found.way.end, "what": "; ".join(said)}
+            )
+        if found.ends:
+            ends = [f"{label} {self.pseudonyms.numbered(text)}" for label, text in found.ends]
             yield self.words.phrase("ended_otherwise", what="; ".join(ends))
-        if found := [self.words.phrase(one.what, **one.values) for one in _disagreements(step, self.load)]:
-            yield self.words.phrase("disagree", what="; ".join(found))
+        if found.disagreements:
+            parts = [self.words.phrase(one.what, **one.values) for one in found.disagreements]
+            yield self.words.phrase("disagree", what="; ".join(parts))
 
     def _said(self, way: Way, number: int) -> Iterator[str]:
-        for change in way.changes:
+        for change, key in zip(way.changes, _keys(way), strict=True):
             values = {name: self.pseudonyms.numbered(value) for name, value in change.values}
             text = self.words.phrase(change.what, **values)
-            key = (way.start, way.end, change)
             count = self._counted[key]
             if count < OFTEN:
                 yield text
@@ -91,26 +108,34 @@ class Changes:
                 yield self.words.phrase("changed_often", what=text, count=count)
 
 
-def of_step(step: Step) -> Way | None:
-    """What changed on the way of a step's message; None where nothing did, or nobody can tell."""
-    if step.kind == "request":
-        return _of_request(step.call)
-    return _of_response(step.call) if step.kind == "response" else None
+def _keys(way: Way | None) -> list[tuple[str, str, Change]]:
+    return [(way.start, way.end, change) for change in way.changes] if way is not None else []
 
 
-def _of_request(call: Call) -> Way | None:
-    points = passage.requests(call) if len(call.views) > 1 else []
-    if len(points) < 2:
+def _of_call(passage: Passage, load: Load) -> Iterator[tuple[int, Found]]:
+    """What there is to say of each step of a call."""
+    call = passage.call
+    contents = disagreeing.of_content(passage, "request", load)
+    yield call.request_step, Found(_of_request(passage), (), (*disagreeing.of_request(passage), *contents))
+    if call.response_step is not None:
+        contents = disagreeing.of_content(passage, "response", load)
+        found = (*disagreeing.of_response(passage), *contents)
+        yield call.response_step, Found(_of_response(passage), tuple(_other_ends(passage)), found)
+    if call.failure_step is not None:
+        yield call.failure_step, Found(None, tuple(_instead_of_failure(passage)), ())
+
+
+def _of_request(passage: Passage) -> Way | None:
+    if len(passage.requests) < 2:
         return None
-    outer, inner = points[0], points[-1]
+    outer, inner = passage.requests[0], passage.requests[-1]
     return _way(outer, inner, (*_addresses(outer.event.url, inner.event.url), *_versions(outer, inner)))
 
 
-def _of_response(call: Call) -> Way | None:
-    points = passage.responses(call) if len(call.views) > 1 else []
-    if len(points) < 2:
+def _of_response(passage: Passage) -> Way | None:
+    if len(passage.responses) < 2:
         return None
-    outer, inner = points[0], points[-1]
+    outer, inner = passage.responses[0], passage.responses[-1]
     if outer.event.status != inner.event.status:
         return None  # another answer
     return _way(inner, outer, (*_reasons(inner.event, outer.event), *_versions(inner, outer)))
@@ -161,6 +186,8 @@ def _reasons(old: Response, new: Response) -> Iterator[Change]:
 
 def _fields(before: RequestAt | ResponseAt, after: RequestAt | ResponseAt) -> Iterator[Change]:
     """What became of header fields, those of a connection and those that frame a message left out."""
+    if before.event.headers == after.event.headers:
+        return
     old, new = fields.of_message(before.event.headers), fields.of_message(after.event.headers)
     ignored = _framing(before, after)
     added = [pairs[0][0] for key, pairs in new.items() if key not in old and key not in ignored]
@@ -208,37 +235,32 @@ def _target(url: str) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _otherwise(step: Step) -> list[tuple[str, str]]:
-    """How the call ended for those further in who saw another end of it than its caller."""
-    call = step.call
-    if step.kind == "request" or len(call.views) < 2:
-        return []
-    views = passage.labelled(call)
+def _other_ends(passage: Passage) -> Iterator[tuple[str, str]]:
+    """How the call failed for those further in, where it has not for its caller."""
+    if passage.call.failure is None:
+        for label, view in _further_in(passage):
+            if view.failure is not None:
+                yield label, _short(view.failure.error)
+
+
+def _instead_of_failure(passage: Passage) -> Iterator[tuple[str, str]]:
+    """What those further in saw in the place of the caller's failure."""
+    call = passage.call
+    for label, view in _further_in(passage):
+        if view.failure is not None:
+            if call.failure is None or view.failure.error != call.failure.error:
+                yield label, _short(view.failure.error)
+        elif call.response is None and view.response is not None and isinstance(view.response.event, Response):
+            yield label, f"{view.response.event.status} {view.response.event.reason}".strip()
+
+
+def _further_in(passage: Passage) -> list[tuple[str, View]]:
+    """The views behind the one that tells how the call ended for its caller."""
+    views = passage.views
     while views and views[0][1].response is None and views[0][1].failure is None:
         views = views[1:]
-    found = []
-    for label, view in views[1:]:
-        if step.kind == "response":
-            text = view.failure.error if view.failure and call.failure is None else ""
-        else:
-            text = _other_end(view, call)
-        if text:
-            found.append((label, text.partition("\n")[0][:_ERROR_SHOWN]))
-    return found
+    return views[1:]
 
 
-def _other_end(view: View, call: Call) -> str:
-    """What a view saw in the place of the caller's failure."""
-    if view.failure is not None:
-        return "" if call.failure is None or view.failure.error == call.failure.error else view.failure.error
-    if call.response is not None or view.response is None or not isinstance(view.response.event, Response):
-        return ""
-    return f"{view.response.event.status} {view.response.event.reason}".strip()
-
-
-def _disagreements(step: Step, load: Load) -> list[disagreeing.Disagreement]:
-    call = step.call
-    if len(call.views) == 0 or step.kind == "failure":
-        return []
-    found = disagreeing.of_request(call) if step.kind == "request" else disagreeing.of_response(call)
-    return [*found, *disagreeing.of_content(call, step.kind, load)]
+def _short(error: str) -> str:
+    return error.partition("\n")[0][:_ERROR_SHOWN]

@@ -86,14 +86,14 @@ class StepWriter:
         yield step.call.target
         if message is None:
             yield _error(step.call)
-            yield from self.changes.texts(step)
+            yield from self.changes.texts(step.number)
             return
         for _, value in self._headers(message):
             yield value
         body = self._load(message)
         if body is not None and isinstance(body.content, str):
             yield body.content
-        yield from self.changes.texts(step)
+        yield from self.changes.texts(step.number)
 
     def message(self, step: Step) -> Message | None:
         """What the page shows of a step: the chosen view's message, else the innermost; None for a failure."""
@@ -166,7 +166,7 @@ class StepWriter:
             yield self.words.phrase("attempts_before", count=len(call.attempts) + 1, earlier=earlier)
         if message is not None and message.end not in (COMPLETE, UNSEEN):
             yield content.ending(message, self.words)
-        yield from self.changes.remarks(step)
+        yield from self.changes.remarks(step.number)
 
 
 def heading_of(step: Step, target: str) -> str:

@@ -8,15 +8,15 @@ different keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from requestshook import addresses
-from requestshook.events import COMPLETE, Body, Response
-from requestshook.trace import fields, passage
-from requestshook.trace.calls import Call, Message, View
-from requestshook.trace.passage import RequestAt, ResponseAt
+from requestshook.events import COMPLETE, Body
+from requestshook.trace import fields
+from requestshook.trace.calls import Message, View
+from requestshook.trace.passage import Passage, RequestAt, ResponseAt
 
 Load = Callable[[int], "Body | None"]
 
@@ -34,28 +34,29 @@ class Disagreement(NamedTuple):
     values: dict[str, str]
 
 
-def of_request(call: Call) -> list[Disagreement]:
+def of_request(passage: Passage) -> list[Disagreement]:
     """What the views of a call's request disagree about, their contents aside."""
-    points = passage.requests(call)
+    points = passage.requests
     found = [one for outer, inner in pairwise(points) for one in _of_requests(outer, inner)]
-    return found + [one for point in points for one in _length(point, call)]
+    return found + _lengths(points)
 
 
-def of_response(call: Call) -> list[Disagreement]:
+def of_response(passage: Passage) -> list[Disagreement]:
     """What the views of a call's response disagree about, their contents aside."""
-    points = passage.responses(call)
-    found = [one for outer, inner in pairwise(points) for one in _of_responses(call, outer, inner)]
-    return found + [one for point in points if _has_content(call, point.event) for one in _length(point, call)]
+    points = passage.responses
+    contents = _have_content(passage)
+    found = [one for outer, inner in pairwise(points) for one in _of_responses(outer, inner, contents)]
+    return found + (_lengths(points) if contents else [])
 
 
-def of_content(call: Call, of: str, load: Load) -> list[Disagreement]:
+def of_content(passage: Passage, of: str, load: Load) -> list[Disagreement]:
     """Whether contents of one size differ between views; `load` gives a body by its message's `ref`, one at a time."""
-    points: list[RequestAt | ResponseAt] = []
-    points += passage.requests(call) if of == "request" else passage.responses(call)
-    if of == "request" and call.attempts:
+    if of == "request" and passage.call.attempts:
         return []  # the client kept its first try's
-    if any(isinstance(point, ResponseAt) and not _has_content(call, point.event) for point in points):
+    if of == "response" and not _have_content(passage):
         return []
+    points: list[RequestAt | ResponseAt] = []
+    points += passage.requests if of == "request" else passage.responses
     pairs = [pair for pair in pairwise(points) if _content_compares(*pair)]
     refs = {point.message.ref for pair in pairs for point in pair}
     hashes = {ref: _hash(load(ref)) if ref is not None else None for ref in refs}
@@ -89,14 +90,14 @@ def _of_requests(outer: RequestAt, inner: RequestAt) -> Iterator[Disagreement]:
     yield from _sizes(outer, inner)
 
 
-def _of_responses(call: Call, outer: ResponseAt, inner: ResponseAt) -> Iterator[Disagreement]:
+def _of_responses(outer: ResponseAt, inner: ResponseAt, contents: bool) -> Iterator[Disagreement]:
     old, new = inner.event, outer.event
     between = {"from": inner.label, "to": outer.label}
     if old.status != new.status:
         if inner.view.failure is None:
             yield Disagreement("disagree_status", {**between, "old": str(old.status), "new": str(new.status)})
         return  # another answer: what it says is its own
-    if _has_content(call, old):
+    if contents:
         yield from _kept(inner, outer, _KEPT_IN_RESPONSES)
         yield from _sizes(inner, outer)
 
@@ -105,6 +106,8 @@ def _kept(
     before: RequestAt | ResponseAt, after: RequestAt | ResponseAt, names: tuple[str, ...]
 ) -> Iterator[Disagreement]:
     """Fields that have to arrive."""
+    if before.event.headers == after.event.headers:
+        return
     sent, arrived = fields.of_message(before.event.headers), fields.of_message(after.event.headers)
     between = {"from": before.label, "to": after.label}
     for name in names:
@@ -128,14 +131,16 @@ def _sizes(before: RequestAt | ResponseAt, after: RequestAt | ResponseAt) -> Ite
     )
 
 
-def _length(point: RequestAt | ResponseAt, call: Call) -> Iterator[Disagreement]:
+def _lengths(points: Sequence[RequestAt | ResponseAt]) -> list[Disagreement]:
+    return [one for point in points for one in _length(point)]
+
+
+def _length(point: RequestAt | ResponseAt) -> Iterator[Disagreement]:
     """A length that is not the content's."""
-    body = _whole(point.message)
-    found = fields.of_message(point.message.event.headers).get("content-length", [])
-    said = {value.strip() for _, value in found}
-    if body is None or len(said) != 1 or fields.first(point.message.event.headers, "transfer-encoding"):
+    body, headers = _whole(point.message), point.message.event.headers
+    length = fields.first(headers, "content-length").strip()
+    if body is None or length == str(body.size) or fields.first(headers, "transfer-encoding"):
         return
-    (length,) = said
     if length.isascii() and length.isdecimal() and len(length) < 20 and int(length) != body.size:
         yield Disagreement("disagree_length", {"at": point.label, "said": str(int(length)), "size": str(body.size)})
 
@@ -149,15 +154,18 @@ def _coding(point: RequestAt | ResponseAt) -> str:
     return fields.first(point.event.headers, "content-encoding").strip().lower()
 
 
-def _has_content(call: Call, event: Response) -> bool:
-    """Whether an answer may have content (RFC 9110, 6.4.1)."""
-    if any(point.event.method in ("HEAD", "CONNECT") for point in passage.requests(call)):
+def _have_content(passage: Passage) -> bool:
+    """Whether the answers may have content (RFC 9110, 6.4.1)."""
+    if any(point.event.method in ("HEAD", "CONNECT") for point in passage.requests):
         return False
-    return event.status >= 200 and event.status not in _WITHOUT_CONTENT
+    statuses = [point.event.status for point in passage.responses]
+    return all(status >= 200 and status not in _WITHOUT_CONTENT for status in statuses)
 
 
 def _differ_in_prefix(one: str, other: str) -> bool:
     """Whether two addresses have the same path, the beginning aside."""
+    if one == other:
+        return True
     a, b = (_segments(url) for url in (one, other))
     return not a or not b or a[-1] == b[-1]
 

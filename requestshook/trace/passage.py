@@ -36,10 +36,36 @@ class ResponseAt(NamedTuple):
     event: Response
 
 
-def requests(call: Call) -> list[RequestAt]:
-    """The request at each point that saw it."""
+class Passage(NamedTuple):
+    """A call's last try, point by point."""
+
+    call: Call
+    views: list[tuple[str, View]]  # each with what it is called
+    requests: list[RequestAt]  # where one was seen
+    responses: list[ResponseAt]
+
+
+def follow(call: Call) -> Passage:
+    """The points that the call's last try passed."""
+    views = _labelled(call)
+    return Passage(call, views, _requests(views), _responses(views))
+
+
+def _labelled(call: Call) -> list[tuple[str, View]]:
+    views = [view for view in call.views if not view.earlier]
+    counted = Counter(view.kind for view in views)
+    numbers: Counter[str] = Counter()
+    found = []
+    for view in views:
+        numbers[view.kind] += 1
+        number = f" {numbers[view.kind]}" if counted[view.kind] > 1 else ""
+        found.append((view.kind + number, view))
+    return found
+
+
+def _requests(views: list[tuple[str, View]]) -> list[RequestAt]:
     found: list[RequestAt] = []
-    for label, view in labelled(call):
+    for label, view in views:
         message = view.request
         if message is None or not isinstance(message.event, Request):
             continue
@@ -50,10 +76,9 @@ def requests(call: Call) -> list[RequestAt]:
     return found
 
 
-def responses(call: Call) -> list[ResponseAt]:
-    """The response at each point that saw one."""
+def _responses(views: list[tuple[str, View]]) -> list[ResponseAt]:
     found: list[ResponseAt] = []
-    for label, view in labelled(call):
+    for label, view in views:
         message = view.response
         if message is None or not isinstance(message.event, Response):
             continue
@@ -61,19 +86,6 @@ def responses(call: Call) -> list[ResponseAt]:
         if view.kind == "server":
             event = _as_left(event, found[-1].event if found else None)
         found.append(ResponseAt(label, view, message, event))
-    return found
-
-
-def labelled(call: Call) -> list[tuple[str, View]]:
-    """The views of the call's last try, each with what it is called."""
-    views = [view for view in call.views if not view.earlier]
-    counted = Counter(view.kind for view in views)
-    numbers: Counter[str] = Counter()
-    found = []
-    for view in views:
-        numbers[view.kind] += 1
-        number = f" {numbers[view.kind]}" if counted[view.kind] > 1 else ""
-        found.append((view.kind + number, view))
     return found
 
 

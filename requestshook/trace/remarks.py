@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from requestshook.trace import disagreeing
 from requestshook.trace.calls import Call
+from requestshook.trace.passage import follow
 
 
 def of_steps(calls: Collection[Call]) -> tuple[str, ...]:
@@ -24,8 +25,12 @@ def _given_up(calls: Iterable[Call]) -> list[str]:
 
 def _disagreeing(calls: Iterable[Call]) -> list[str]:
     """Calls whose views cannot all be right."""
-    found = [call.request_step for call in calls if disagreeing.of_request(call)]
-    found += [call.response_step for call in calls if call.response_step and disagreeing.of_response(call)]
+    found = []
+    for passage in (follow(call) for call in calls if len(call.views) > 1):
+        if disagreeing.of_request(passage):
+            found.append(passage.call.request_step)
+        if passage.call.response_step and disagreeing.of_response(passage):
+            found.append(passage.call.response_step)
     if not found:
         return []
     return [f"The views of one call disagree in a way that a proxy should not cause ({_steps(sorted(found))})."]
