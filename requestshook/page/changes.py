@@ -1,27 +1,20 @@
-"""What became of a message on its way between the outermost and the innermost view of its call, and who disagrees.
+"""What became of a message on its way between the outermost and the innermost view of its call, as values.
 
-Each is a sentence of the page's words. What changed in the same way in many calls, as it does behind one proxy, is
-said at the first of them, with how many they are.
+What may change without a word: how fields are spelled, those of one connection, those that frame a message, our tags.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from requestshook import addresses
 from requestshook.events import Headers, Response
-from requestshook.page.pseudonyms import Pseudonyms
-from requestshook.page.settings import Words
-from requestshook.trace import disagreeing, fields
-from requestshook.trace import passage as passages
-from requestshook.trace.calls import Call, View
-from requestshook.trace.disagreeing import Disagreement, Load, same_value
+from requestshook.trace import fields
+from requestshook.trace.calls import View
+from requestshook.trace.disagreeing import same_value
 from requestshook.trace.passage import Passage, RequestAt, ResponseAt
 
-OFTEN = 3  # calls from which on one and the same change is said once
 _VALUE_SHOWN = 40  # characters of a field's value
 _ERROR_SHOWN = 200
 _LATER = ("HTTP/2", "HTTP/3")
@@ -42,102 +35,21 @@ class Way(NamedTuple):
     changes: tuple[Change, ...]
 
 
-class Found(NamedTuple):
-    """What there is to say of one step."""
-
-    way: Way | None
-    ends: tuple[tuple[str, str], ...]  # view, and how the call ended there
-    disagreements: tuple[Disagreement, ...]
-
-
-@dataclass(slots=True)
-class Changes:
-    """Says what became of the messages of one page, once `follow` has looked at its calls."""
-
-    words: Words
-    pseudonyms: Pseudonyms
-    load: Load
-    _found: dict[int, Found] = field(default_factory=dict)  # by a step's number, where there is something to say
-    _counted: Counter[tuple[str, str, Change]] = field(default_factory=Counter)
-    _first: dict[tuple[str, str, Change], int] = field(default_factory=dict)  # the step that says it
-
-    def follow(self, calls: Iterable[Call]) -> None:
-        """Look at all calls, in the order of their steps: what comes again, and where it comes first."""
-        for call in calls:
-            if len(call.views) > 1:
-                for number, found in _of_call(passages.follow(call), self.load):
-                    if any(found):
-                        self._found[number] = found
-        for number, found in sorted(self._found.items()):
-            for key in _keys(found.way):
-                self._counted[key] += 1
-                self._first.setdefault(key, number)
-
-    def texts(self, number: int) -> Iterator[str]:
-        """The captured text in what is said of a step."""
-        found = self._found.get(number)
-        if found is not None:
-            for change in found.way.changes if found.way else ():
-                yield from (value for _, value in change.values)
-            yield from (text for _, text in found.ends)
-
-    def remarks(self, number: int) -> Iterator[str]:
-        """The sentences about a step."""
-        found = self._found.get(number)
-        if found is None:
-            return
-        if found.way is not None and (said := list(self._said(found.way, number))):
-            yield self.words.phrase(
-                "changed", **{"from": found.way.start, "to": found.way.end, "what": "; ".join(said)}
-            )
-        if found.ends:
-            ends = [f"{label} {self.pseudonyms.numbered(text)}" for label, text in found.ends]
-            yield self.words.phrase("ended_otherwise", what="; ".join(ends))
-        if found.disagreements:
-            parts = [self.words.phrase(one.what, **one.values) for one in found.disagreements]
-            yield self.words.phrase("disagree", what="; ".join(parts))
-
-    def _said(self, way: Way, number: int) -> Iterator[str]:
-        for change, key in zip(way.changes, _keys(way), strict=True):
-            values = {name: self.pseudonyms.numbered(value) for name, value in change.values}
-            text = self.words.phrase(change.what, **values)
-            count = self._counted[key]
-            if count < OFTEN:
-                yield text
-            elif self._first[key] == number:
-                yield self.words.phrase("changed_often", what=text, count=count)
-
-
-def _keys(way: Way | None) -> list[tuple[str, str, Change]]:
-    return [(way.start, way.end, change) for change in way.changes] if way is not None else []
-
-
-def _of_call(passage: Passage, load: Load) -> Iterator[tuple[int, Found]]:
-    """What there is to say of each step of a call."""
-    call = passage.call
-    contents = disagreeing.of_content(passage, "request", load)
-    yield call.request_step, Found(_of_request(passage), (), (*disagreeing.of_request(passage), *contents))
-    if call.response_step is not None:
-        contents = disagreeing.of_content(passage, "response", load)
-        found = (*disagreeing.of_response(passage), *contents)
-        yield call.response_step, Found(_of_response(passage), tuple(_other_ends(passage)), found)
-    if call.failure_step is not None:
-        yield call.failure_step, Found(None, tuple(_instead_of_failure(passage)), ())
-
-
-def _of_request(passage: Passage) -> Way | None:
+def of_request(passage: Passage) -> Way | None:
+    """What changed of a request; None where nothing did, or nobody can tell."""
     if len(passage.requests) < 2:
         return None
     outer, inner = passage.requests[0], passage.requests[-1]
     return _way(outer, inner, (*_addresses(outer.event.url, inner.event.url), *_versions(outer, inner)))
 
 
-def _of_response(passage: Passage) -> Way | None:
+def of_response(passage: Passage) -> Way | None:
+    """What changed of a response; None where nothing did, or it is another answer."""
     if len(passage.responses) < 2:
         return None
     outer, inner = passage.responses[0], passage.responses[-1]
     if outer.event.status != inner.event.status:
-        return None  # another answer
+        return None
     return _way(inner, outer, (*_reasons(inner.event, outer.event), *_versions(inner, outer)))
 
 
@@ -235,7 +147,7 @@ def _target(url: str) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _other_ends(passage: Passage) -> Iterator[tuple[str, str]]:
+def other_ends(passage: Passage) -> Iterator[tuple[str, str]]:
     """How the call failed for those further in, where it has not for its caller."""
     if passage.call.failure is None:
         for label, view in _further_in(passage):
@@ -243,7 +155,7 @@ def _other_ends(passage: Passage) -> Iterator[tuple[str, str]]:
                 yield label, _short(view.failure.error)
 
 
-def _instead_of_failure(passage: Passage) -> Iterator[tuple[str, str]]:
+def instead_of_failure(passage: Passage) -> Iterator[tuple[str, str]]:
     """What those further in saw in the place of the caller's failure."""
     call = passage.call
     for label, view in _further_in(passage):

@@ -63,7 +63,7 @@ def _context(trace: Trace, load: Load, settings: PageSettings) -> dict[str, Any]
     pseudonyms = Pseudonyms()
     numbers = {call.id: call.request_step for call in trace.calls}
     writer = StepWriter(load, settings, words, pseudonyms, numbers, first_uses(trace.calls, settings))
-    writer.changes.follow(trace.calls)
+    writer.views.follow(trace.calls)
     pseudonyms.note(command.texts(trace))
     for step in trace.steps:
         pseudonyms.note(writer.texts(step))

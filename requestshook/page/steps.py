@@ -13,10 +13,10 @@ from http import HTTPStatus
 from requestshook import tags
 from requestshook.events import COMPLETE, Attempt, Body, Headers, Response
 from requestshook.page import content
-from requestshook.page.changes import Changes
 from requestshook.page.escape import visible
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.settings import PageSettings, Words
+from requestshook.page.views import Views
 from requestshook.trace.calls import UNSEEN, Call, Message, Step
 from requestshook.trace.disagreeing import Load
 
@@ -72,13 +72,13 @@ class StepWriter:
     pseudonyms: Pseudonyms
     numbers: dict[str, int] = field(default_factory=dict)  # call id: the number of its request's step
     references: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # of a step: title and URL
-    changes: Changes = field(init=False)
+    views: Views = field(init=False)
     _hidden: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         hidden = _HIDDEN | {name.lower() for name in self.settings.hide_headers}
         object.__setattr__(self, "_hidden", hidden)
-        object.__setattr__(self, "changes", Changes(self.words, self.pseudonyms, self.load))
+        object.__setattr__(self, "views", Views(self.words, self.pseudonyms, self.load))
 
     def texts(self, step: Step) -> Iterator[str]:
         """All captured text of a step in the order of the page, for the first pass."""
@@ -86,14 +86,14 @@ class StepWriter:
         yield step.call.target
         if message is None:
             yield _error(step.call)
-            yield from self.changes.texts(step.number)
+            yield from self.views.texts(step.number)
             return
         for _, value in self._headers(message):
             yield value
         body = self._load(message)
         if body is not None and isinstance(body.content, str):
             yield body.content
-        yield from self.changes.texts(step.number)
+        yield from self.views.texts(step.number)
 
     def message(self, step: Step) -> Message | None:
         """What the page shows of a step: the chosen view's message, else the innermost; None for a failure."""
@@ -166,7 +166,7 @@ class StepWriter:
             yield self.words.phrase("attempts_before", count=len(call.attempts) + 1, earlier=earlier)
         if message is not None and message.end not in (COMPLETE, UNSEEN):
             yield content.ending(message, self.words)
-        yield from self.changes.remarks(step.number)
+        yield from self.views.remarks(step.number)
 
 
 def heading_of(step: Step, target: str) -> str:
