@@ -192,14 +192,17 @@ def _wait(child: Mitmdump, say: Callable[[str], None]) -> None:
             signals.clear()
             if child.source in readable:
                 raise child.ended()
-            for line in child.lines():
-                say(line)
+            _pass_on(child, say)
 
 
 def _end(child: Mitmdump, say: Callable[[str], None]) -> None:
-    """End mitmdump, which writes its last lines then, and pass on what it said."""
+    """End mitmdump, which writes its last lines then. What it says to being ended is nobody's concern."""
+    _pass_on(child, say)
     if child.has_ended:
         say(str(child.fault()))
     child.stop()
-    for line in child.lines():
-        say(line)
+
+
+def _pass_on(child: Mitmdump, say: Callable[[str], None]) -> None:
+    for line in child.warnings():
+        say(line.removeprefix("requestshook: "))

@@ -23,8 +23,10 @@ LOWEST = (11,)
 _PATIENCE = 90.0  # seconds for it to open its listeners: the first start of an installation compiles all of it
 _STEP = 0.1
 _GRACE = 5.0  # seconds for it to end
-_BUSY = 1024  # a socket is not asked for more at once
-_STAMP = re.compile(r"^\[[\d:.]+\]\s*|\x1b\[[\d;]*m")
+_WORD = 1024  # octets; it says one short line
+_MOST_READ = 1024 * 1024  # octets of its log at once
+_STAMP = re.compile(r"^\[[\d:.]+\]\s*")  # a line without one goes on with what the line before it said
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _EMPTY_WORDS = ("logged during startup", "Traceback (most recent call last)")
 
 
@@ -77,7 +79,7 @@ class Mitmdump:
             self._demand_alive(deadline)
             waiting()
         with suppress(OSError):
-            words = self._socket.recv(_BUSY).decode("ascii", "replace").split()
+            words = self._socket.recv(_WORD).decode("ascii", "replace").split()
             if words[:1] == ["up"]:
                 self._is_up = True
                 return words[1]
@@ -109,19 +111,19 @@ class Mitmdump:
             version = mitmdump.version(self._program)
             if version < LOWEST:
                 return RequestshookError(_too_old(self._program, ".".join(map(str, version))))
-        words = [line for line in self.lines(again=True) if not any(empty in line for empty in _EMPTY_WORDS)]
+        log = self._log.fileno()
+        said = os.pread(log, _MOST_READ, max(0, os.fstat(log).st_size - _MOST_READ))
+        words = [line for line in _lines(said) if line and not any(empty in line for empty in _EMPTY_WORDS)]
         status = self._child.returncode if self._child is not None else None
-        last = words[-1] if words else f"it said nothing (exit status {status})"
+        last = _STAMP.sub("", words[-1]) if words else f"it said nothing (exit status {status})"
         return RequestshookError(f"mitmdump has ended: {last}")
 
-    def lines(self, *, again: bool = False) -> list[str]:
-        """What it has said since this was last asked, or ever."""
-        text = os.pread(self._log.fileno(), 1024 * 1024, 0 if again else self._said)
-        if not again and not self.has_ended:
-            text = text[: text.rfind(b"\n") + 1]
-        if not again:
-            self._said += len(text)
-        return [line for raw in text.decode("utf-8", "replace").splitlines() if (line := _STAMP.sub("", raw).strip())]
+    def warnings(self) -> list[str]:
+        """What it has warned of since this was last asked, each in one line."""
+        octets = os.pread(self._log.fileno(), _MOST_READ, self._said)
+        octets = octets[: octets.rfind(b"\n") + 1]
+        self._said += len(octets)
+        return [text for line in _lines(octets) if (text := _STAMP.sub("", line)) != line and text]
 
     def stop(self) -> None:
         """End it, and wait until it is gone; interrupted once more, it is killed."""
@@ -154,6 +156,10 @@ class Mitmdump:
             raise self.fault()
         if time.monotonic() > deadline:
             raise RequestshookError(f"{self._program} does not open its listeners")
+
+
+def _lines(octets: bytes) -> list[str]:
+    return [_COLOUR.sub("", line).strip() for line in octets.decode("utf-8", "replace").split("\n")]
 
 
 def _answers(address: tuple[str, int]) -> bool:
