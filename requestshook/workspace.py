@@ -71,6 +71,15 @@ class Workspace:
                 OpenRecording(item["trace"], item["name"], item["at"], item["all"], item.get("pid")) for item in items
             )
 
+    def keep(self, name: str, text: str) -> None:
+        """Have a file in the folder, `schemas/config.json` say, for the programs of whoever the folder belongs to."""
+        path = os.path.join(self.folder, name)
+        with self._reported():
+            group = _group(self.config)
+            self._make_folder(group)
+            spool.make_folder(os.path.dirname(path), group)
+            _write(path, text, group)
+
     def _change(self, change: Callable[[_Recordings], _Recordings]) -> Settings:
         group = _group(self.config)
         with self._reported(), self._locked(group):
@@ -79,7 +88,7 @@ class Workspace:
             recordings = [item for item in old["recordings"] if not _is_over(item)] if old else []
             fields = {"v": 1, "key": key, **_compiled(self.config, group), "recordings": change(recordings)}
             if fields != old:
-                self._write(json.dumps(fields, ensure_ascii=False, indent=1), group)
+                _write(self.path, json.dumps(fields, ensure_ascii=False, indent=1), group)
             return read_settings(json.dumps(fields))
 
     @contextmanager
@@ -110,11 +119,14 @@ class Workspace:
         finally:
             os.close(descriptor)
 
-    def _make_folders(self, group: int | None) -> None:
+    def _make_folder(self, group: int | None) -> None:
         if not os.path.isdir(self.folder):
             spool.make_folder(self.folder, group)
             with suppress(OSError), open(os.path.join(self.folder, ".gitignore"), "x") as file:
                 file.write("*\n")
+
+    def _make_folders(self, group: int | None) -> None:
+        self._make_folder(group)
         spool.make_folder(self.spool, group)
         if group is not None:
             for folder in (self.folder, self.spool):
@@ -131,22 +143,6 @@ class Workspace:
         if len(bytes.fromhex(fields["key"])) != 32:
             raise ValueError("its key has not 32 bytes")
         return fields
-
-    def _write(self, text: str, group: int | None) -> None:
-        temporary = f"{self.path}.{secrets.token_hex(4)}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(temporary, flags, 0o600)
-        try:
-            with open(descriptor, "w", encoding="utf-8") as file:
-                if group is not None:
-                    os.fchown(descriptor, -1, group)
-                    os.fchmod(descriptor, 0o640)
-                file.write(text)
-            os.replace(temporary, self.path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
 
 
 def _compiled(config: Config, group: int | None) -> dict[str, Any]:
@@ -178,6 +174,23 @@ def _group(config: Config) -> int | None:
         return grp.getgrnam(name).gr_gid
     except KeyError:
         raise ConfigError(f"{config.path}: capture: group: this host has no group {name!r}") from None
+
+
+def _write(path: str, text: str, group: int | None) -> None:
+    temporary = f"{path}.{secrets.token_hex(4)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(temporary, flags, 0o600)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            if group is not None:
+                os.fchown(descriptor, -1, group)
+                os.fchmod(descriptor, 0o640)
+            file.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def _share(folder: str, group: int) -> None:

@@ -14,8 +14,8 @@ PACKAGE = Path(__file__).parent.parent / "requestshook"
 # From the top down: a room imports rooms above it only. The capture side ends with `_inject`.
 ROOMS = [
     "errors", "events", "addresses", "tags", "redact", "spool", "settings", "recording", "capture", "wsgi", "_inject",
-    "words", "selectors", "highlights", "openapi", "config", "workspace", "mitmdump", "trace", "annotations", "store",
-    "collect", "formats", "page", "run", "proxy", "demo", "cli", "__main__",
+    "words", "selectors", "highlights", "openapi", "config", "workspace", "mitmdump", "trace", "annotations",
+    "schemas", "store", "collect", "formats", "page", "run", "proxy", "demo", "cli", "__main__",
 ]  # fmt: skip
 CAPTURE_SIDE = ROOMS[: ROOMS.index("_inject") + 1]
 # What is one room in several files.

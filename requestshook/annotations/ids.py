@@ -12,7 +12,8 @@ RESERVED = frozenset(
      "search", "steps", "toc", "top", "values", "variables"}
 )  # fmt: skip
 _ID = re.compile(PATTERN)
-_RESERVED = re.compile(r"(?:step|map|call|phase|group|part|h)-?[0-9]+(?:-.*)?|value-.*|.*-(?:request|response|failure)")
+RESERVED_PATTERN = r"^((step|map|call|phase|group|part|h)-?[0-9]+(-.*)?|value-.*|.*-(request|response|failure))$"
+_RESERVED = re.compile(RESERVED_PATTERN)
 
 
 def check(text: str) -> str:
@@ -21,6 +22,6 @@ def check(text: str) -> str:
         raise ValueError(f"expected an id: a letter, then letters from a to z, digits, - and _, found {text!r}")
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"expected an id of at most {MOST_CHARACTERS} characters, found {len(text)}")
-    if text.lower() in RESERVED or _RESERVED.fullmatch(text.lower()):
+    if text.lower() in RESERVED or _RESERVED.match(text.lower()):
         raise ValueError(f"the page has an anchor {text!r} of its own; choose another id")
     return text

@@ -43,6 +43,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Keep": {
         "rm": Entry("keeping", "Forget recordings."),
         "prune": Entry("keeping", "Forget recordings older than an age."),
+        "schema": Entry("describing", "Print the JSON Schema of annotation files or of requestshook.yaml."),
         "completion": Entry("shells", "Print the script that completes commands and names in a shell."),
     },
 }

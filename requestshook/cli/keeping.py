@@ -30,19 +30,34 @@ if TYPE_CHECKING:
 def init(trace: str | None) -> int:
     """Write a starting requestshook.yaml into this folder; one that is there is never touched.
 
+    Its first line tells editors where they find its schema, by which they complete and check it.
     With TRACE, its services are those whose addresses the recording has seen.
     """
-    from requestshook.config.starting import starting_config
     from requestshook.settings import CONFIG
 
     path = os.environ.get("REQUESTSHOOK_CONFIG") or CONFIG
     if os.path.lexists(path):
         raise RequestshookError(f"{path} is there already, and stays as it is")
     services = _services(trace) if trace is not None else []
-    writing.create(path, starting_config(services))
+    _write(path, services)
     terminal.say(f"{path} written" + (f", with {len(services)} addresses to check" if services else ""))
     terminal.say_next("requestshook demo" if trace is None else f"requestshook show {shlex.quote(trace)}")
     return 0
+
+
+def _write(path: str, services: list[tuple[str, str]]) -> None:
+    """Write the file, and its schema to where its first line says."""
+    from requestshook import schemas
+    from requestshook.config import load
+    from requestshook.config.starting import starting_config
+    from requestshook.settings import FOLDER
+    from requestshook.workspace import Workspace
+
+    folder = os.environ.get("REQUESTSHOOK_DIR") or os.path.join(os.path.dirname(os.path.abspath(path)), FOLDER)
+    line = schemas.line(path, folder, "config")
+    writing.create(path, starting_config(services, line))
+    if line:
+        Workspace(load(path)).keep(schemas.place("config"), schemas.text("config"))
 
 
 def _services(text: str) -> list[tuple[str, str]]:

@@ -61,8 +61,11 @@ _REST = """
 """
 
 
-def starting_config(services: Iterable[tuple[str, str]] = ()) -> str:
-    """The text of a first `requestshook.yaml`, with the services (name, address) that are known already."""
+def starting_config(services: Iterable[tuple[str, str]] = (), schema: str = "") -> str:
+    """The text of a first `requestshook.yaml`, with the services (name, address) that are known already.
+
+    `schema` is the line that tells editors where the file's schema is.
+    """
     found: dict[str, list[str]] = {}
     for name, url in services:
         urls = found.setdefault(tags.as_name(name), [])
@@ -70,7 +73,7 @@ def starting_config(services: Iterable[tuple[str, str]] = ()) -> str:
             urls.append(url)
     lines = [f"  {_quoted(_PLAIN_NAME, name)}: [{', '.join(_quoted(_PLAIN_URL, url) for url in urls)}]\n"
              for name, urls in found.items()]  # fmt: skip
-    return _BEGINNING + ("services:\n" + "".join(lines) if lines else _NO_SERVICES) + _REST
+    return schema + _BEGINNING + ("services:\n" + "".join(lines) if lines else _NO_SERVICES) + _REST
 
 
 def _quoted(plain: re.Pattern[str], text: str) -> str:
