@@ -304,9 +304,9 @@ def test_what_changes_in_many_calls_is_said_once() -> None:
         added = (("Via", "gate"), ("X-Own", "1")) if number == 3 else (("Via", "gate"),)
         changed = {"url": "http://127.0.0.1:5000/x", "asked": (*ASKED, *added)}
         sights += [client(began, began + 100, **own), wire(began + 10, began + 90, **changed, **own)]
-    address = "address api.test:80 became 127.0.0.1:5000 (in 5 calls)"
     assert said(*sights) == [
-        f"From client to wire: {address}; headers added: Via (in 4 calls).",
+        "From client to wire, here and in 5 calls in all: address api.test:80 became 127.0.0.1:5000.",
+        "From client to wire, here and in 4 calls in all: headers added: Via.",
         "From client to wire: headers added: Via, X-Own.",
     ]
 

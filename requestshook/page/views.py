@@ -68,10 +68,8 @@ class Views:
         found = self._found.get(number)
         if found is None:
             return
-        if found.way is not None and (said := list(self._said(found.way, number))):
-            yield self.words.phrase(
-                "changed", **{"from": found.way.start, "to": found.way.end, "what": "; ".join(said)}
-            )
+        if found.way is not None:
+            yield from self._changed(found.way, number)
         if found.ends:
             ends = [f"{label} {self.pseudonyms.numbered(text)}" for label, text in found.ends]
             yield self.words.phrase("ended_otherwise", what="; ".join(ends))
@@ -79,15 +77,18 @@ class Views:
             parts = [self.words.phrase(one.what, **one.values) for one in found.disagreements]
             yield self.words.phrase("disagree", what="; ".join(parts))
 
-    def _said(self, way: Way, number: int) -> Iterator[str]:
+    def _changed(self, way: Way, number: int) -> Iterator[str]:
+        """A sentence for what changed here, and one for each number of calls in which the same did, at their first."""
+        said: dict[int, list[str]] = {}
         for change, key in zip(way.changes, _keys(way), strict=True):
-            values = {name: self.pseudonyms.numbered(value) for name, value in change.values}
-            text = self.words.phrase(change.what, **values)
-            count = self._counted[key]
-            if count < OFTEN:
-                yield text
-            elif self._first[key] == number:
-                yield self.words.phrase("changed_often", what=text, count=count)
+            count = self._counted[key] if self._counted[key] >= OFTEN else 1
+            if count == 1 or self._first[key] == number:
+                values = {name: self.pseudonyms.numbered(value) for name, value in change.values}
+                said.setdefault(count, []).append(self.words.phrase(change.what, **values))
+        for count in sorted(said, reverse=True):
+            name = "changed" if count == 1 else "changed_often"
+            ends = {"from": way.start, "to": way.end}
+            yield self.words.phrase(name, **ends, what="; ".join(said[count]), count=count)
 
 
 def _keys(way: Way | None) -> list[tuple[str, str, Change]]:
