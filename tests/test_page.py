@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from page_support import JSON, Story, image_create
 
+from requestshook.config.notes import Reference
 from requestshook.errors import RequestshookError
 from requestshook.events import Attempt, Body
 from requestshook.openapi import Description
@@ -30,6 +31,11 @@ def one(body: Body | str | bytes | None = b"", *, url: str = "http://h/", kind: 
     call = story.request("a", "b", "GET", url)
     story.response(call, status, "", *((("Content-Type", kind),) if kind else ()), body=body)
     return story
+
+
+def reference(call: str, title: str, url: str) -> Reference:
+    """An entry of `references:`."""
+    return Reference(Selector.parse(call), title, url)
 
 
 def body_of(text: str) -> str:
@@ -197,8 +203,8 @@ def test_a_failure_is_a_step() -> None:
 def test_a_reference_stands_at_the_first_use_of_its_call() -> None:
     """The API documentation of the configuration: once a page, escaped as captured text is, its link intact."""
     references = (
-        (Selector.parse("keystone POST /identity/v3/auth/tokens"), "Log [in]<b>", "https://docs.test/a?b=1&c=(2)"),
-        (Selector.parse("nobody GET /"), "never", "https://docs.test/never"),
+        reference("keystone POST /identity/v3/auth/tokens", "Log [in]<b>", "https://docs.test/a?b=1&c=(2)"),
+        reference("nobody GET /", "never", "https://docs.test/never"),
     )
     text = page(image_create(), PageSettings(references=references, labels={"reference": "API 참조"}))
     link = "[Log &#91;in&#93;&#60;b&#62;](https://docs.test/a?b=1&c=%282%29)"
@@ -219,7 +225,7 @@ def test_operations_of_a_description_are_references() -> None:
     paths = {"/images/{id}": operation, "/images/detail": {"get": {"operationId": "detail"}}}
     description = Description({"servers": [{"url": "/v2"}], "paths": paths}, "https://docs.test/#{operationId}")
     other = Description({"paths": {"/v2/images/{id}": {"get": {"summary": "of another service"}}}})
-    author = ((Selector.parse("glance-api GET /v2/images/detail"), "Mine", "https://mine.test/"),)
+    author = (reference("glance-api GET /v2/images/detail", "Mine", "https://mine.test/"),)
     settings = PageSettings(references=author, descriptions=(("keystone", other), ("glance-api", description)))
     found = re.findall(
         r'^### \((\d+)\)(?:(?!^###).)*?^!!! reference "API reference"\n    (.*?)$', page(story, settings), re.S | re.M

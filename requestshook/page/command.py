@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from typing import NamedTuple
 
+from requestshook.page.author import Author
 from requestshook.page.escape import visible
+from requestshook.page.marking import Marker
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.trace.calls import Trace
 
@@ -20,13 +23,35 @@ def texts(trace: Trace) -> Iterator[str]:
     yield "".join(text for _, text in trace.output)
 
 
-def lines(trace: Trace, pseudonyms: Pseudonyms) -> list[str]:
-    """The prompt, then the output's lines without their colours."""
-    shown = [f"$ {shlex.join(trace.command)}"] if trace.command else []
+class Command(NamedTuple):
+    """The command as a fence: a title, numbered lines, those of them that are marked."""
+
+    title: str
+    lines: list[str]
+    highlights: tuple[int, ...]
+
+
+def show(trace: Trace, pseudonyms: Pseudonyms, author: Author) -> Command:
+    """The command with what the author says of it; of a highlight lines are counted from the output's first."""
+    said = author.annotations.command
+    prompt, output = _prompt(trace), _output(trace, pseudonyms)
+    marker = Marker(said.highlight, author.fault, "the command's output")
+    marked = marker.body(output, is_json=False, is_text=True, cut=trace.output_cut)
+    marker.finish()
+    lines = [visible(pseudonyms.numbered(line)).replace("\n", "␊") for line in (*prompt, *output)]
+    return Command(said.title or "", lines, tuple(number + len(prompt) for number in marked))
+
+
+def _prompt(trace: Trace) -> list[str]:
+    return [f"$ {shlex.join(trace.command)}"] if trace.command else []
+
+
+def _output(trace: Trace, pseudonyms: Pseudonyms) -> list[str]:
+    """The output's lines without their colours."""
     output = pseudonyms.numbered("".join(text for _, text in trace.output))
-    if output:
-        shown += [_overwritten(line) for line in _SEQUENCES.sub("", output).removesuffix("\n").split("\n")]
-    return [visible(pseudonyms.numbered(line)).replace("\n", "␊") for line in shown]
+    if not output:
+        return []
+    return [_overwritten(line) for line in _SEQUENCES.sub("", output).removesuffix("\n").split("\n")]
 
 
 def _overwritten(line: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from requestshook.events import Process
 from requestshook.page import content, lanes, quantities
+from requestshook.page.author import Author
 from requestshook.page.settings import PageSettings, Words
 from requestshook.trace.calls import Trace
 
@@ -24,6 +25,8 @@ def line(trace: Trace, redacted: int, settings: PageSettings, words: Words) -> l
         (quantities.duration(_ended(trace) - trace.started), ""),
         ("", f"{words['recorded']} {quantities.moment(trace.started)}"),
     ]
+    if hidden := trace.figures.get("hidden"):
+        found.append((str(hidden), words["hidden"]))
     if _unredacted(trace, settings):
         found.append((words["redaction_off"], ""))
     elif redacted:
@@ -31,12 +34,13 @@ def line(trace: Trace, redacted: int, settings: PageSettings, words: Words) -> l
     return found
 
 
-def about(trace: Trace, settings: PageSettings, words: Words) -> list[tuple[str, list[str]]]:
+def about(trace: Trace, settings: PageSettings, words: Words, author: Author) -> list[tuple[str, list[str]]]:
     """What was captured by whom and what was not: headings, each with its lines; empty ones left out."""
     found = [
         (words["captured_by"], _captured(trace, words)),
         (words["services_at"], [f"{name}: {url}" for name, url in settings.services]),
         (words["ignored_calls"], list(settings.ignored)),
+        (words["hidden_calls"], [str(item.selector) for item in author.annotations.hide]),
         (words["hidden_headers"], list(settings.hide_headers)),
         (words["half_read"], list(_half_read(trace, words))),
         (words["remarks"], list(trace.remarks)),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from requestshook.page import quantities, steps
+from requestshook.page.author import Author
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.trace.calls import Step, Trace
 
@@ -26,27 +27,27 @@ class Line:
     size: str
 
 
-def lines(trace: Trace, pseudonyms: Pseudonyms) -> Iterator[Line]:
+def lines(trace: Trace, pseudonyms: Pseudonyms, author: Author) -> Iterator[Line]:
     """The log's lines."""
     for step in trace.steps:
         call = step.call
         yield Line(
             number=step.number,
-            anchor=steps.anchor(step.number),
+            anchor=author.places.anchor(step.number),
             offset=f"{step.at - trace.started:.3f}",
             kind=step.kind,
             caller=call.caller,
             callee=call.callee,
             depth=call.depth,
-            what=_what(step, pseudonyms),
+            what=_what(step, pseudonyms, author),
             duration=_duration(step),
             size=_size(step),
         )
 
 
-def _what(step: Step, pseudonyms: Pseudonyms) -> str:
+def _what(step: Step, pseudonyms: Pseudonyms, author: Author) -> str:
     if step.kind == "request":
-        return f"{step.call.method} {steps.short_target(pseudonyms.numbered(step.call.target))}"
+        return f"{step.call.method} {steps.short_target(author.names.named(pseudonyms.numbered(step.call.target)))}"
     return pseudonyms.numbered(steps.outcome(step))
 
 

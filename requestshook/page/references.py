@@ -1,35 +1,56 @@
-"""Where a page shows API documentation: at the first use of each of the author's references, and of each operation."""
+"""API documentation: where a page shows it, and what it says of every step of its calls.
+
+It is shown at the first use of each of the author's references, and of each operation of a service's description.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from requestshook.config.notes import Notes, Reference
 from requestshook.openapi import Operation
 from requestshook.page.settings import PageSettings
 from requestshook.trace import selecting
-from requestshook.trace.calls import Call
+from requestshook.trace.calls import Call, Step
+
+_NOTHING = Notes()
 
 
-def first_uses(calls: Sequence[Call], settings: PageSettings) -> dict[int, tuple[str, str]]:
-    """The steps at which documentation is shown, each with title and URL: those of requests.
+class References:
+    """The documentation of a trace's calls. What is named by selector goes before what a description says."""
 
-    What the author names by selector goes before what a description of the service says.
-    """
-    found: dict[int, tuple[str, str]] = {}
-    named: set[str] = set()
-    for selector, title, url in settings.references:
-        selected = selecting.select(calls, selector)
-        named |= {call.id for call in selected}
-        for call in selected[:1]:
-            found.setdefault(call.request_step, (title, url))
-    seen: set[tuple[str, Operation]] = set()
-    for call in calls if settings.descriptions else ():
-        operation = _operation(call, settings)
-        if operation is None or call.id in named or (call.callee, operation) in seen:
-            continue
-        seen.add((call.callee, operation))
-        found.setdefault(call.request_step, (operation.title, operation.url))
-    return found
+    def __init__(self, calls: Sequence[Call], settings: PageSettings) -> None:
+        self._of_call: dict[str, Reference] = {}
+        self._shown: dict[int, tuple[str, str]] = {}
+        for reference in settings.references:
+            selected = selecting.select(calls, reference.call)
+            for call in selected:
+                self._of_call.setdefault(call.id, reference)
+            for call in selected[:1]:
+                self._shown.setdefault(call.request_step, (reference.title, reference.url))
+        for call, operation in self._operations(calls, settings) if settings.descriptions else ():
+            self._shown.setdefault(call.request_step, (operation.title, operation.url))
+
+    def shown(self, number: int) -> tuple[str, str] | None:
+        """Title and URL (maybe empty) of what is shown at a step."""
+        return self._shown.get(number)
+
+    def notes(self, step: Step) -> Notes:
+        """What the author says about every such step."""
+        reference = self._of_call.get(step.call.id)
+        if reference is None:
+            return _NOTHING
+        return reference.request if step.kind == "request" else reference.response
+
+    def _operations(self, calls: Sequence[Call], settings: PageSettings) -> Iterator[tuple[Call, Operation]]:
+        """The first call of each operation."""
+        seen: set[tuple[str, Operation]] = set()
+        for call in calls:
+            operation = _operation(call, settings)
+            if operation is None or call.id in self._of_call or (call.callee, operation) in seen:
+                continue
+            seen.add((call.callee, operation))
+            yield call, operation
 
 
 def _operation(call: Call, settings: PageSettings) -> Operation | None:

@@ -6,22 +6,24 @@ A first pass reads every message once and keeps nothing but the numbers of its p
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import jinja2
 
+from requestshook.annotations.placing import Fault, Placed
 from requestshook.errors import RequestshookError
 from requestshook.page import callmap, command, diagram, escape, figures, lanes, log
+from requestshook.page.author import Author, Texts, table
 from requestshook.page.pseudonyms import Pseudonyms
-from requestshook.page.references import first_uses
+from requestshook.page.references import References
 from requestshook.page.settings import PageSettings, Words
 from requestshook.page.steps import StepWriter, Tab
 from requestshook.trace.calls import Trace
 from requestshook.trace.disagreeing import Load
 
-PARTS = ("page", "command", "map", "diagram", "steps", "log")
+PARTS = ("page", "command", "map", "diagram", "variables", "steps", "log")
 SEARCHED_STEPS = 50  # a page of more is left out of the site's search: its code blocks are most of the index
 WIDE_LANES = 6  # a map of more services takes the table of contents' room
 TAB_INDENT = 4
@@ -40,12 +42,15 @@ def render(
     load: Load,
     settings: PageSettings | None = None,
     *,
+    notes: Placed | None = None,
+    faults: list[Fault] | None = None,
     part: str = "page",
     templates: str | os.PathLike[str] | None = None,
 ) -> Iterator[str]:
     """The pieces of a page, or of one part of it.
 
-    `load` gives a message's body by its `ref`, and is called twice for each. Templates in the folder `templates`
+    `load` gives a message's body by its `ref`, and is called twice for each. `notes` are the author's, laid on this
+    trace; what does not fit it is in `faults` once the last piece was given. Templates in the folder `templates`
     replace ours one by one. Raises RequestshookError where a template is at fault.
     """
     settings = settings or PageSettings()
@@ -53,16 +58,20 @@ def render(
         template = _environment(settings, templates).get_template(
             "page.md.jinja2" if part == "page" else f"_{part}.md.jinja2"
         )
-        yield from template.generate(_context(trace, load, settings))
+        yield from template.generate(_context(trace, load, settings, notes, [] if faults is None else faults))
     except jinja2.TemplateError as error:
         raise RequestshookError(_fault(error)) from error
 
 
-def _context(trace: Trace, load: Load, settings: PageSettings) -> dict[str, Any]:
+def _context(
+    trace: Trace, load: Load, settings: PageSettings, notes: Placed | None, faults: list[Fault]
+) -> dict[str, Any]:
     words = Words(settings.labels)
     pseudonyms = Pseudonyms()
     numbers = {call.id: call.request_step for call in trace.calls}
-    writer = StepWriter(load, settings, words, pseudonyms, numbers, first_uses(trace.calls, settings))
+    references = References(trace.calls, settings)
+    author = Author(trace, notes, references, settings, load, pseudonyms.numbered, faults)
+    writer = StepWriter(load, settings, words, pseudonyms, references, author, numbers)
     writer.views.follow(trace.calls)
     pseudonyms.note(command.texts(trace))
     for step in trace.steps:
@@ -72,17 +81,20 @@ def _context(trace: Trace, load: Load, settings: PageSettings) -> dict[str, Any]
         "trace": trace,
         "settings": settings,
         "words": words,
-        "title": settings.title or trace.name,
+        "title": author.annotations.title or settings.title or trace.name,
+        "text": Texts(author),
         "searched": len(trace.steps) <= SEARCHED_STEPS,
         "wide": len(services) > WIDE_LANES,
         "services": services,
-        "command": command.lines(trace, pseudonyms),
+        "command": command.show(trace, pseudonyms, author),
+        "variables": tuple(table(author)),
+        "phases": {phase.first: phase for phase in author.phases},
         "figures": figures.line(trace, len(pseudonyms), settings, words),
-        "about": figures.about(trace, settings, words),
-        "rows": callmap.rows(trace.calls, services, pseudonyms, words),
-        "diagrams": diagram.blocks(trace.steps, services, pseudonyms),
+        "about": figures.about(trace, settings, words, author),
+        "rows": callmap.rows(trace.calls, services, pseudonyms, words, author),
+        "diagrams": diagram.blocks(trace.steps, services, pseudonyms, author),
         "steps": map(writer.block, trace.steps),
-        "log": log.lines(trace, pseudonyms),
+        "log": log.lines(trace, pseudonyms, author),
     }
 
 
@@ -101,16 +113,31 @@ def _environment(settings: PageSettings, templates: str | os.PathLike[str] | Non
     )
     environment.filters |= _FILTERS
     environment.filters["fence"] = partial(escape.fence, snippets=settings.snippets)
+    environment.filters["console"] = _console
     environment.filters["tab"] = partial(_tab, snippets=settings.snippets)
     return environment
 
 
+def _console(shown: command.Command) -> str:
+    """What follows the opening fence of the command."""
+    info = "console" + (f' title="{escape.title(shown.title)}"' if shown.title else "")
+    return info + _marked(shown.highlights)
+
+
 def _tab(tab: Tab, *, snippets: bool) -> escape.Markdown:
     """A tab's fence, indented to stand under its label."""
-    info = f'{tab.language} title="{escape.title(tab.title)}" linenums="1"'
-    if tab.highlights:
-        info += f' hl_lines="{" ".join(map(str, tab.highlights))}"'
+    info = f'{tab.language} title="{escape.title(tab.title)}" linenums="1"' + _marked(tab.highlights)
     return escape.fence(tab.lines, info, indent=TAB_INDENT, snippets=snippets)
+
+
+def _marked(lines: Sequence[int]) -> str:
+    """`hl_lines` with ranges: `5 12-14`."""
+    if not lines:
+        return ""
+    starts = [n for n in lines if n - 1 not in lines]
+    ends = [n for n in lines if n + 1 not in lines]
+    ranges = (str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+    return f' hl_lines="{" ".join(ranges)}"'
 
 
 def _fault(error: jinja2.TemplateError) -> str:

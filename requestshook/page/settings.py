@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from requestshook.config.notes import Reference
 from requestshook.openapi import Description
-from requestshook.selectors import Selector
 from requestshook.words import WORDS
 
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -21,11 +21,12 @@ class PageSettings:
     hide_headers: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)  # words.WORDS in the author's language
     anchors: bool = True
+    variables: str = "overview"  # or "everywhere": in headings and titles too
     view: str | None = None  # client, wire or server; None: the innermost that saw the message
     redaction: bool = True  # where no process says whether it redacted
     services: tuple[tuple[str, str], ...] = ()  # (name, base URL)
     ignored: tuple[str, ...] = ()  # selectors of calls that are not recorded
-    references: tuple[tuple[Selector, str, str], ...] = ()  # calls, and title and URL of their documentation
+    references: tuple[Reference, ...] = ()
     descriptions: tuple[tuple[str, Description], ...] = ()  # of services, by name
     snippets: bool = True  # the site may have pymdownx.snippets on: lines it would read as an inclusion are guarded
 

@@ -1,20 +1,24 @@
 """A step as every format shows it: plain values, captured text in them still as captured.
 
-The formats' templates put the values on a page, each through `escape`. What an author says about a step (text,
-reference, highlights, text after) has its place here and is empty until there are annotations.
+The formats' templates put the values on a page, each through `escape`; `text` and `after` are the author's Markdown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from urllib.parse import unquote_plus
 
 from requestshook import tags
+from requestshook.config.notes import Notes
 from requestshook.events import COMPLETE, Attempt, Body, Headers, Response
 from requestshook.page import content
+from requestshook.page.author import Author
 from requestshook.page.escape import visible
+from requestshook.page.marking import Marker
 from requestshook.page.pseudonyms import Pseudonyms
+from requestshook.page.references import References
 from requestshook.page.settings import PageSettings, Words
 from requestshook.page.views import Views
 from requestshook.trace.calls import UNSEEN, Call, Message, Step
@@ -70,8 +74,9 @@ class StepWriter:
     settings: PageSettings
     words: Words
     pseudonyms: Pseudonyms
+    references: References
+    author: Author
     numbers: dict[str, int] = field(default_factory=dict)  # call id: the number of its request's step
-    references: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # of a step: title and URL
     views: Views = field(init=False)
     _hidden: frozenset[str] = field(init=False)
 
@@ -110,22 +115,26 @@ class StepWriter:
         """The step with all that is shown of it."""
         call = step.call
         heading = heading_of(step, self._target(call))
+        notes = self.author.notes(step)
         return StepBlock(
             number=step.number,
             kind=step.kind,
             heading=heading,
-            anchor=anchor(step.number),
-            label=_label(step, self._target(call)),
+            anchor=self.author.places.anchor(step.number),
+            label=_label(step, self.author.names.named(self.pseudonyms.numbered(call.target))),
             caller=call.caller,
             callee=call.callee,
             depth=call.depth,
             remarks=tuple(self._remarks(step)),
-            tabs=tuple(self._tabs(step, heading)),
-            reference=self.references.get(step.number),
+            tabs=tuple(self._tabs(step, heading, notes)),
+            reference=self.references.shown(step.number),
+            text=self.author.prose.markdown(notes.text),
+            after=self.author.prose.markdown(notes.after),
         )
 
     def _target(self, call: Call) -> str:
-        return self.pseudonyms.numbered(call.target)
+        target = self.pseudonyms.numbered(call.target)
+        return self.author.names.named(target) if self.settings.variables == "everywhere" else target
 
     def _headers(self, message: Message) -> Headers:
         hidden = self._hidden
@@ -139,24 +148,53 @@ class StepWriter:
     def _load(self, message: Message) -> Body | None:
         return None if message.ref is None else self.load(message.ref)
 
-    def _tabs(self, step: Step, heading: str) -> Iterator[Tab]:
-        message = self.message(step)
+    def _tabs(self, step: Step, heading: str, notes: Notes) -> Iterator[Tab]:
+        message, marker = self.message(step), self.author.marker(step, notes)
+        write = self.author.prose.markdown
         if message is None:
             lines = visible(self.pseudonyms.numbered(_error(step.call))).split("\n")
-            yield Tab(self.words["failure"], "text", heading, lines)
-            return
-        yield Tab(self.words["header"], "http", heading, self._header_lines(message) or [self.words["none"]])
-        query = self._target(step.call).partition("?")[2]
-        if step.kind == "request" and ("&" in query or len(query) > QUERY_SHOWN):
-            yield Tab(self.words["query"], "text", heading, [_in_line(pair) for pair in query.split("&")])
+            marked = marker.body(lines, is_json=False, is_text=True, cut=False) if marker else ()
+            yield Tab(self.words["failure"], "text", heading, lines, marked, write(notes.body_after))
+        else:
+            yield self._header_tab(message, heading, marker, write(notes.header_after))
+            if step.kind == "request":
+                yield from self._query_tab(step, heading, marker)
+            yield self._body_tab(message, heading, marker, write(notes.body_after))
+        if marker is not None:
+            marker.finish()
+
+    def _header_tab(self, message: Message, heading: str, marker: Marker | None, after: str) -> Tab:
+        lines = self._header_lines(message) or [self.words["none"]]
+        shown = self._headers(message)
+        marked = marker.headers(shown, message.event.headers) if marker else ()
+        return Tab(self.words["header"], "http", heading, lines, marked, after)
+
+    def _query_tab(self, step: Step, heading: str, marker: Marker | None) -> Iterator[Tab]:
+        """The query's pairs, where the heading does not show them well, or the author marks one."""
+        query = self.pseudonyms.numbered(step.call.target).partition("?")[2]
+        if "&" in query or len(query) > QUERY_SHOWN or (query and marker and marker.wants_query()):
+            pairs = query.split("&")
+            keys = [unquote_plus(pair.partition("=")[0]) for pair in pairs]
+            marked = marker.query(keys) if marker else ()
+            yield Tab(self.words["query"], "text", heading, [_in_line(pair) for pair in pairs], marked)
+
+    def _body_tab(self, message: Message, heading: str, marker: Marker | None, after: str) -> Tab:
         body = self._load(message)
         text = self.pseudonyms.numbered(body.content) if body and isinstance(body.content, str) else None
         shown = content.show(message, body, text, self.words)
-        yield Tab(self.words["body"], shown.language, _joined(heading, shown.remark), shown.lines)
+        marked: tuple[int, ...] = ()
+        if marker is not None:
+            cut = body is not None and body.cut
+            marked = marker.body(shown.lines, is_json=shown.is_json, is_text=text is not None, cut=cut)
+        title = _joined(heading, shown.remark)
+        return Tab(self.words["body"], shown.language, title, shown.lines, marked, after)
 
     def _remarks(self, step: Step) -> Iterator[str]:
         call, message = step.call, self.message(step)
         if step.kind == "request":
+            for group in self.author.groups:
+                if group.first == step.number:
+                    yield f"{group.kind}: {group.label} ({group.first}–{group.last})"
             if call.inferred and call.parent in self.numbers:
                 yield self.words.phrase("parent_inferred", step=self.numbers[call.parent])
             if call.answered is None:
@@ -188,11 +226,6 @@ def outcome(step: Step) -> str:
 def error_name(call: Call) -> str:
     """`ConnectTimeout` of `ConnectTimeout: …`."""
     return _error(call).partition(":")[0].strip()[:100] or "Error"
-
-
-def anchor(number: int) -> str:
-    """The fragment that leads to a step."""
-    return f"step-{number}"
 
 
 def short_target(target: str) -> str:

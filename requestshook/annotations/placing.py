@@ -1,0 +1,71 @@
+"""An annotation file laid on a trace: which call each entry speaks of, what is hidden, and what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from requestshook.annotations import aligning
+from requestshook.annotations.model import Annotations, Entry, ValueOf
+from requestshook.config.notes import Notes
+from requestshook.trace import Trace, selecting, without
+from requestshook.trace.calls import Call
+
+_NOTHING = Notes()
+
+
+class Fault(NamedTuple):
+    """What a file says that does not hold for a trace."""
+
+    path: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A file's words at their calls."""
+
+    annotations: Annotations
+    trace: Trace  # without the hidden calls
+    entries: Mapping[str, Entry]  # by the id of the call at which each stands
+    calls: Mapping[str, Call]  # by the id that the file gives
+    faults: tuple[Fault, ...]
+
+
+def place(annotations: Annotations, trace: Trace) -> Placed:
+    """Lay a file on a trace."""
+    hidden = {call.id for item in annotations.hide for call in selecting.select(trace.calls, item.selector)}
+    shown = without(trace, hidden)
+    entries = annotations.entries
+    found = aligning.align([entry.selector for entry in entries], shown.calls, variables=_literals(annotations))
+    placed = [(entry, shown.calls[at]) for entry, at in zip(entries, found.placed, strict=True) if at is not None]
+    return Placed(
+        annotations,
+        shown,
+        {call.id: entry for entry, call in placed},
+        {entry.id: call for entry, call in placed if entry.id is not None},
+        tuple(_faults(annotations, found)),
+    )
+
+
+def says_something(entry: Entry) -> bool:
+    """Whether more than the selector stands there: a page is another one without it."""
+    return entry.id is not None or entry.request != _NOTHING or entry.response != _NOTHING
+
+
+def _literals(annotations: Annotations) -> dict[str, str]:
+    return {item.name: item.value for item in annotations.variables if not isinstance(item.value, ValueOf)}
+
+
+def _faults(annotations: Annotations, found: aligning.Alignment) -> Iterator[Fault]:
+    """The doubts about what a reader would see: a bare selector at the wrong one of two equal calls is seen by none."""
+    for doubt in found.doubts:
+        entry = annotations.entries[doubt.entry]
+        if says_something(entry):
+            suggestion = f"; {doubt.suggestion}" if doubt.suggestion else ""
+            yield Fault(annotations.path, entry.line, f"`{entry.spelled}` {doubt.words}{suggestion}")
