@@ -35,6 +35,7 @@ SHARED = {
         "flowfile",
         "notes",
     },
+    "annotations": {"aligning", "changing", "checks", "ids", "mentions", "model", "sequences", "spelling", "values"},
 }
 
 

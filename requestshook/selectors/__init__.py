@@ -36,10 +36,7 @@ class Selector:
     path: str  # as written
     query: str | None = None  # as written; None: not compared, "": there is none
     nth: int | None = None  # the N-th of the calls that match; -1: the last; None: all
-    _compiled: settings.Ignored = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_compiled", settings.read_ignored(_compile(self)))
+    _matcher: settings.Ignored | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Selector:
@@ -54,7 +51,7 @@ class Selector:
             _name_or_any(_NAME, caller),
             _name_or_any(_NAME, callee),
             _name_or_any(_METHOD, method),
-            _literal_path(path) if path.startswith("/") else "**",
+            literal(addresses.canonical_path(path)) if path.startswith("/") else "**",
             "&".join(addresses.canonical_pairs(query)) or None,
         )
 
@@ -67,7 +64,11 @@ class Selector:
     def matches(self, caller: str, callee: str, method: str, target: str) -> bool:
         """Whether one view of a call is meant; the target is a path with its query, or a URL. `nth` is not asked."""
         path, query = addresses.split_target(target)
-        return self._compiled.matches(settings.call_text(caller, callee, method, path), query)
+        matcher = self._matcher
+        if matcher is None:  # only now: many a selector is made to be printed
+            matcher = settings.read_ignored(_compile(self))
+            object.__setattr__(self, "_matcher", matcher)
+        return matcher.matches(settings.call_text(caller, callee, method, path), query)
 
     def pick(self, matching: Sequence[Call]) -> Sequence[Call]:
         """Of a trace's calls that match, in the trace's order, those that `nth` leaves: all, one or none."""
@@ -91,8 +92,9 @@ def _name_or_any(pattern: re.Pattern[str], name: str | None) -> str:
     return name if name is not None and pattern.fullmatch(name) else "*"
 
 
-def _literal_path(path: str) -> str:
-    return addresses.canonical_path(path).replace("*", "%2A").replace("{", "%7B").replace("@", "%40")
+def literal(canonical: str) -> str:
+    """Text of a path in canonical spelling as a selector writes it, without wildcards."""
+    return canonical.replace("*", "%2A").replace("{", "%7B").replace("@", "%40")
 
 
 def _parse(text: str) -> Selector:
