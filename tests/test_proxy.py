@@ -265,6 +265,38 @@ def test_a_listener_that_is_not_wished_for_gives_way(home: Home) -> None:
     assert int(done.stdout.rpartition(":")[2]) != taken
 
 
+def test_a_port_that_is_lost_while_mitmdump_starts_is_given_up(home: Home, tmp_path: Path) -> None:
+    """Somebody takes the chosen port before mitmdump listens: another one is tried, and nobody notices."""
+    late = tmp_path / "mitmdump"
+    late.write_text(
+        f"#!{sys.executable}\n"
+        "import os, re, socket, sys\n"
+        "if not os.path.exists('lost') and '--mode' in sys.argv:\n"
+        "    port = int(re.search(r':(\\d+)$', sys.argv[sys.argv.index('--mode') + 1])[1])\n"
+        "    holder = socket.create_server(('127.0.0.1', port))\n"
+        "    holder.set_inheritable(True)\n"
+        "    open('lost', 'w').write(str(port))\n"
+        f"os.execv({home.mitmdump!r}, [{home.mitmdump!r}, *sys.argv[1:]])\n"
+    )
+    late.chmod(0o755)
+    with service() as port:
+        home.configure(f"services: {{things: [http://127.0.0.1:{port}]}}")
+        done = home.run(*asking("THINGS_URL", "/found"), REQUESTSHOOK_MITMDUMP=str(late))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["path"] == "/found"
+    assert (home.folder / "lost").exists()
+    assert len(home.of(events.Recording)) == 1
+
+
+def test_who_calls_can_be_said(home: Home) -> None:
+    """`--from` names the caller of calls that nothing else names."""
+    with service() as port:
+        home.configure(f"services: {{things: [http://127.0.0.1:{port}]}}")
+        done = home.run("--from", "smoke-test", *asking("THINGS_URL", "/"))
+    assert done.returncode == 0, done.stderr
+    assert [request.caller for request in home.of(events.Request)] == ["smoke-test"]
+
+
 def test_calls_belong_to_the_proxy_and_not_to_what_start_has_opened(home: Home) -> None:
     """A recording that is open takes nothing of what passes through the proxy."""
     with service() as port:
@@ -294,6 +326,37 @@ def test_a_forward_proxy_takes_all_that_the_command_asks(home: Home) -> None:
     assert (done.returncode, done.stdout) == (0, "/direct\n"), done.stderr
     (request,) = home.of(events.Request)
     assert (request.url, request.callee) == (address, None)
+
+
+def test_a_shell_gets_the_forward_proxy_and_its_authorities(home: Home) -> None:
+    """`--regular PORT --env`: the proxy at that port, and a file that holds mitmproxy's certificate."""
+    port = free_port()
+    with home.running("--regular", str(port), "--env") as child:
+        first = exported(first_line(child))
+        assert child.stdout is not None
+        child.send_signal(signal.SIGTERM)
+        variables = first | exported(child.stdout.read())
+        child.wait(PATIENCE)
+    assert variables["HTTPS_PROXY"] == variables["http_proxy"] == f"http://127.0.0.1:{port}"
+    own = (home.folder / ".requestshook" / "mitmproxy" / "mitmproxy-ca-cert.pem").read_text()
+    assert own.strip() in Path(variables["REQUESTS_CA_BUNDLE"]).read_text()
+
+
+def test_a_warning_of_mitmdumps_is_passed_on(home: Home) -> None:
+    """A client that does not trust mitmproxy: mitmdump says so, and we pass it on in one line."""
+    _, context = _authority(home.folder)
+    code = (
+        "import os, sys, requests\n"
+        "for name in ('REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'): os.environ.pop(name)\n"
+        "try: requests.get(sys.argv[1], verify=sys.argv[2])\n"
+        "except requests.exceptions.SSLError: print('untrusted')\n"
+    )
+    with service(tls=context) as port:
+        address, trusted = f"https://localhost:{port}/", str(home.folder / "authority.pem")
+        done = home.run("--regular", "--", sys.executable, "-c", code, address, trusted)
+    assert done.stdout == "untrusted\n", done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("requestshook: ")]
+    assert "does not trust the proxy's certificate" in line
 
 
 def test_tls_through_the_forward_proxy_is_trusted_by_the_command(home: Home) -> None:

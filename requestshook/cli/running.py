@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from requestshook.proxy.ports import program
+
 if TYPE_CHECKING:
     from requestshook.workspace import Workspace
 
@@ -36,7 +38,7 @@ def unable(workspace: Workspace) -> list[Service]:
                 continue
             owner = _owner(pid)
             if not (_may(owner, workspace.spool, _NEEDED) and _may(owner, workspace.folder, 0o1)):
-                found.append(Service(pid, _program(pid), _user(owner.user)))
+                found.append(Service(pid, program(pid), _user(owner.user)))
     return found
 
 
@@ -77,13 +79,6 @@ def _may(owner: _Owner, folder: str, wanted: int) -> bool:
     own = owner.user == found.st_uid
     shift = 6 if own else 3 if found.st_gid in owner.groups else 0
     return (found.st_mode >> shift) & wanted == wanted
-
-
-def _program(pid: int) -> str:
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        words = [os.fsdecode(word) for word in file.read().split(b"\0") if word]
-    names = [os.path.basename(word) for word in words[:2] if not word.startswith("-")]
-    return names[-1] if names else "a process"
 
 
 def _user(number: int) -> str:

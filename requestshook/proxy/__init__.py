@@ -100,7 +100,7 @@ class _Started(NamedTuple):
 def _started(workspace: Workspace, trace: str, wishes: Wishes, said: Said) -> Iterator[_Started]:
     """mitmdump with all its listeners. A port that somebody else takes while it starts is given up for another."""
     environ = {**mitmdump.environment(), "REQUESTSHOOK_TRACE": trace}
-    settings = _settings(workspace.folder, wishes)
+    settings = _settings(workspace, wishes)
     program = mitmdump.find()
     for attempts_left in reversed(range(_ATTEMPTS)):
         places, forward = _plan(workspace.config, wishes)
@@ -140,13 +140,15 @@ def _plan(config: Config, wishes: Wishes) -> tuple[tuple[Place, ...], int | None
     return places, forward
 
 
-def _settings(folder: str, wishes: Wishes) -> dict[str, str]:
-    found = {"confdir": _confdir(folder, wishes), "requestshook_dir": folder}
+def _settings(workspace: Workspace, wishes: Wishes) -> dict[str, str]:
+    found = {"confdir": _confdir(workspace.folder, wishes), "requestshook_dir": workspace.folder}
     if wishes.caller is not None:
         found["requestshook_from"] = wishes.caller
-    trusted = certificates.write_trusted(folder, os.environ)
-    if trusted is not None:
-        found["ssl_verify_upstream_trusted_ca"] = trusted
+    bases = [base for _, base in workspace.config.services] + [listener.target for listener in workspace.config.proxy]
+    if wishes.forward is not None or any(base.lower().startswith("https:") for base in bases):
+        trusted = certificates.write_trusted(workspace.folder, os.environ)
+        if trusted is not None:
+            found["ssl_verify_upstream_trusted_ca"] = trusted
     return found
 
 
