@@ -146,12 +146,15 @@ class _Parser:
         return int(index)
 
     def filter(self) -> Filter:
-        self.space()
-        if self.take("("):
-            found = self.filter()
+        opened = 0
+        while self.space() and self.take("("):
+            opened += 1
+        found = Filter(self.joined("||", lambda: self.joined("&&", self.condition)))
+        for _ in range(opened):
             self.space()
-            return found if self.take(")") else self.fail("`)`")
-        return Filter(self.joined("||", lambda: self.joined("&&", self.condition)))
+            if not self.take(")"):
+                self.fail("`)`")
+        return found
 
     def joined(self, sign: str, part: Callable[[], T]) -> tuple[T, ...]:
         parts = [part()]

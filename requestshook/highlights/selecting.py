@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from requestshook.highlights.paths import Condition, Filter, JsonPath, Scalar, Step
 
 _LINE = re.compile(r' *(?:("[^"\\]*(?:\\.[^"\\]*)*"): )?(.*)', re.DOTALL)
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _ROOT = 1
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -140,7 +141,8 @@ class Shown:
 
     def _token(self, first: int) -> str | None:
         value = str(_LINE.match(self._lines[first - 1])[2])  # type: ignore[index]  # all of it is optional
-        value = value[:-1] if value.endswith(",") and self._lasts[first] < len(self._lines) else value
+        if value.endswith(",") and not (value.startswith('"') and not _STRING.fullmatch(value, 0, len(value) - 1)):
+            value = value[:-1]  # else the comma is the end of a string that was cut
         return None if value in ("{", "[", "{}", "[]") or not value else value
 
 
