@@ -67,7 +67,7 @@ WORDS: dict[str, str] = {
     "headers_changed": "headers changed: {names}",
     "changed_version": "{old} became {new}",
     "changed_reason": "reason {old} became {new}",
-    "changed_often": "From {from} to {to}, here and in {count} calls in all: {what}.",
+    "changed_often": "From {from} to {to}, in this call and {count} more: {what}.",
     "ended_otherwise": "Further in it ended otherwise: {what}.",
     "disagree": "The views disagree, which no proxy should cause: {what}.",
     "disagree_method": "method {old} at {from}, {new} at {to}",

@@ -86,6 +86,13 @@ def test_two_proxies_of_hosts_whose_clocks_differ(wrong: float) -> None:
         assert told(trace) == ["1 request 0.000", "2 response 0.100"]
 
 
+def test_proxies_of_other_hosts_where_one_saw_it_fail() -> None:
+    """An inner proxy that waits on, when the caller has gone, does not lie further out for that."""
+    outer = wire(10, 50, host="outer", status=None, error="ClientDisconnected: gone")
+    trace = trace_of(client(0, 49, status=None, error="ReadTimeout: no"), wire(15, 120, host="inner", pid=5), outer)
+    assert [view.host for view in trace.calls[0].views] == ["node1", "outer", "inner"]
+
+
 def test_one_proxy_passed_twice() -> None:
     """One process through which a call passes twice, on the way to other addresses, has two views of one call."""
     outer, inner = wire(10, 90, url="http://127.0.0.1:2/x"), wire(12, 88, url="http://127.0.0.1:3/x", n=2)
@@ -129,6 +136,18 @@ def test_an_answer_that_the_proxy_made() -> None:
     page = page_of(*sights)
     assert "### (2) 502 Bad Gateway /x" in page
     assert said(*sights) == ["Further in it ended otherwise: wire ConnectionRefused: [Errno 111] Connect call failed."]
+
+
+def test_a_502_that_came_again_and_again() -> None:
+    """Each try was answered by the proxy alone: attempts are those of the caller, and the last one's reason is said."""
+    tried = [
+        wire(10 + 30 * number, 20 + 30 * number, n=number, status=None, error=f"ConnectionRefused: {number}")
+        for number in range(3)
+    ]
+    sights = [client(status=502, reason="Bad Gateway", attempts=(Attempt(502), Attempt(502))), *tried]
+    (call,) = trace_of(*sights).calls
+    assert [view.earlier for view in call.views] == [False, True, True, False]
+    assert said(*sights) == ["Further in it ended otherwise: wire ConnectionRefused: 2."]
 
 
 def test_a_caller_who_did_not_wait() -> None:
@@ -305,8 +324,8 @@ def test_what_changes_in_many_calls_is_said_once() -> None:
         changed = {"url": "http://127.0.0.1:5000/x", "asked": (*ASKED, *added)}
         sights += [client(began, began + 100, **own), wire(began + 10, began + 90, **changed, **own)]
     assert said(*sights) == [
-        "From client to wire, here and in 5 calls in all: address api.test:80 became 127.0.0.1:5000.",
-        "From client to wire, here and in 4 calls in all: headers added: Via.",
+        "From client to wire, in this call and 4 more: address api.test:80 became 127.0.0.1:5000.",
+        "From client to wire, in this call and 3 more: headers added: Via.",
         "From client to wire: headers added: Via, X-Own.",
     ]
 

@@ -244,7 +244,7 @@ def test_a_server_that_is_not_up(system: System) -> None:
 def test_a_caller_that_does_not_wait(system: System) -> None:
     """The caller's time-out is the step; that the server answered later is said there, and in a remark."""
     (system.home / "go").unlink(missing_ok=True)
-    code = "try: session.get(url + '/slow', timeout=1)\nexcept requests.ConnectionError as error: print(error)"
+    code = "try: session.get(url + '/slow', timeout=5)\nexcept requests.ConnectionError as error: print(error)"
     id = system.record(
         "session.mount('http://', HTTPAdapter())\n" + code.replace("ConnectionError", "Timeout"), system.one
     )

@@ -88,7 +88,7 @@ class Views:
         for count in sorted(said, reverse=True):
             name = "changed" if count == 1 else "changed_often"
             ends = {"from": way.start, "to": way.end}
-            yield self.words.phrase(name, **ends, what="; ".join(said[count]), count=count)
+            yield self.words.phrase(name, **ends, what="; ".join(said[count]), count=count - 1)
 
 
 def _keys(way: Way | None) -> list[tuple[str, str, Change]]:

@@ -211,9 +211,12 @@ def _layers(sights: list[Sight]) -> list[list[Sight]]:
 
 
 def _outermost_first(layers: list[list[Sight]]) -> list[list[Sight]]:
-    """Proxies of several hosts, whose clocks may differ: whoever saw the call for longer lies further out."""
+    """Proxies of several hosts, whose clocks may differ: whoever saw the call for longer lies further out.
+
+    Where one of them saw no end, or saw it fail, the other may have gone on: nothing is better than the clocks then.
+    """
     wires = [layer for layer in layers if layer[0].origin.view == "wire"]
-    if len({layer[0].origin.host for layer in wires}) < 2 or any(_lasted(layer) == LOST for layer in wires):
+    if len({layer[0].origin.host for layer in wires}) < 2 or not all(layer[-1].response for layer in wires):
         return layers
     ordered = iter(sorted(wires, key=_lasted, reverse=True))
     return [next(ordered) if layer[0].origin.view == "wire" else layer for layer in layers]
@@ -221,4 +224,4 @@ def _outermost_first(layers: list[list[Sight]]) -> list[list[Sight]]:
 
 def _lasted(layer: list[Sight]) -> float:
     """Seconds from the first try's request to the end of the last one, by the layer's own clock."""
-    return max(sight.ended for sight in layer) - min(sight.began for sight in layer)
+    return layer[-1].ended - layer[0].began
