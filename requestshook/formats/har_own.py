@@ -6,7 +6,9 @@ entry itself, so that a reader that changed the entry is believed, and nothing s
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -30,9 +32,11 @@ from requestshook.events import (
 from requestshook.trace.calls import UNSEEN, Call, Message, Trace, View
 
 FIELD = "_requestshook"
+OCTETS = "base64"  # a whole line, instead of its fields
 VERSION = 1
 _COMPARED = ("method", "url", "http", "headers", "status", "reason", "error")
 _CONTENT = ("text", "base64")
+_LONE = re.compile(r"\\u[dD][89a-fA-F]")  # as our own lines spell it: pairs stand there as one character
 
 
 # -- writing ------------------------------------------------------------------------------------------------------
@@ -91,6 +95,9 @@ def lines_of(events: Iterable[Event], said: Sequence[Event], id: str) -> list[di
     found = []
     for event in events:
         fields = _fields(event)
+        if OCTETS in fields:
+            found.append(fields)
+            continue
         beside = base.get(_place(fields), {})
         for name in _COMPARED:
             if name in fields and fields[name] == beside.get(name):
@@ -103,8 +110,18 @@ def lines_of(events: Iterable[Event], said: Sequence[Event], id: str) -> list[di
 
 
 def _fields(event: Event) -> dict[str, Any]:
-    fields: dict[str, Any] = json.loads(to_line(event))
-    del fields["v"], fields["trace"]
+    fields = _whole(event)
+    fields.pop("v", None)
+    fields.pop("trace", None)
+    return fields
+
+
+def _whole(event: Event) -> dict[str, Any]:
+    """The fields of the event's line; the line itself where it holds lone surrogates, which few parsers give back."""
+    line = to_line(event)
+    if rb"\ud" in line and _LONE.search(line.decode("utf-8")):
+        return {"event": json.loads(line)["event"], OCTETS: base64.b64encode(line).decode("ascii")}
+    fields: dict[str, Any] = json.loads(line)
     return fields
 
 
@@ -145,7 +162,7 @@ def recording_of(trace: Trace) -> dict[str, Any]:
     lines: list[Event] = [began]
     if trace.ended is not None:
         lines.append(Recorded(trace.ended, trace.id, trace.exit, trace.output, trace.output_cut))
-    fields = [json.loads(to_line(event)) for event in (*lines, *trace.processes)]
+    fields = [_whole(event) for event in (*lines, *trace.processes)]
     return {"v": VERSION, "trace": trace.id, "lines": fields, "remarks": list(trace.remarks)}
 
 
@@ -157,7 +174,7 @@ def read_recording(value: Any, trace: str) -> tuple[tuple[Event, ...], str | Non
     found: list[Event] = []
     for fields in _listed(value, "lines"):
         try:
-            event = from_line(json.dumps(fields))
+            event = from_line(json.dumps(_line(fields)))
         except EventError as error:
             return tuple(found), str(error)
         if isinstance(event, (Recording, Recorded)):
@@ -172,7 +189,7 @@ def read_call(value: Any, said: Sequence[Event], trace: str) -> tuple[Event, ...
     """The events of an entry's views; raises EventError."""
     base = _base(said)
     found: list[Event] = []
-    for fields in _listed(value, "lines"):
+    for fields in map(_line, _listed(value, "lines")):
         beside = base.get(_place(fields), {})
         whole = {**_beside(fields, beside), "id": value.get("id"), **fields, "v": VERSION, "trace": trace}
         _put_body_in(whole, beside.get("body"))
@@ -191,6 +208,16 @@ def _named(events: list[Event], value: dict[str, Any]) -> tuple[Event, ...]:
     if any(event.callee for event in requests) or not value.get("named") or not isinstance(callee, str):
         return tuple(events)
     return tuple(event._replace(callee=callee) if event is requests[-1] else event for event in events)
+
+
+def _line(fields: dict[str, Any]) -> dict[str, Any]:
+    if OCTETS not in fields:
+        return fields
+    try:
+        found = json.loads(base64.b64decode(fields[OCTETS]))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise EventError(f"its {FIELD}: {error}") from None
+    return found if isinstance(found, dict) else {}
 
 
 def _listed(value: Any, name: str) -> list[dict[str, Any]]:

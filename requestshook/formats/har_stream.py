@@ -57,11 +57,11 @@ class Source:
         return self._file.tell()
 
     def read(self, size: int = -1) -> bytes:
-        """The next octets, at most 64 KiB of the file; raises Broken."""
+        """The next octets; the more, the longer the entry is: a parser reads a text anew with each piece of it."""
         if size == 0:  # ijson asks whether these are octets
             return b""
         try:
-            octets = self._octets.read(_PIECE)
+            octets = self._octets.read(max(_PIECE, self.since // 2))
         except (OSError, EOFError) as error:
             raise Broken(f"it breaks off: {error}") from None
         self.since += len(octets)
