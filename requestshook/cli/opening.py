@@ -160,6 +160,13 @@ def complete_trace(ctx: click.Context, param: click.Parameter, incomplete: str) 
     return [CompletionItem(text, help=help) for text, help in found.items()]
 
 
+def complete_trace_or_file(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Recordings, and whatever files the shell completes: annotation files lie anywhere."""
+    from click.shell_completion import CompletionItem
+
+    return [*complete_trace(ctx, param, incomplete), CompletionItem(incomplete, type="file")]
+
+
 def _known() -> list[Summary]:
     """What the store holds already: a completion neither collects nor makes a store."""
     from requestshook.config import load

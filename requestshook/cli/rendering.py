@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from requestshook.cli import opening, terminal, writing
+from requestshook.cli import live, opening, terminal, writing
 from requestshook.cli.group import Command
 from requestshook.errors import RequestshookError
 
 if TYPE_CHECKING:
+    from requestshook.annotations.model import Annotations
+    from requestshook.annotations.placing import Fault
     from requestshook.cli.opening import Opened
     from requestshook.config import Config
     from requestshook.openapi import Description
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from requestshook.store import Summary
     from requestshook.trace.calls import Trace
 
-PARTS = ("page", "command", "map", "diagram", "steps", "log")
+PARTS = ("page", "command", "map", "diagram", "variables", "steps", "log")
 _STDOUT = "-"
 
 
@@ -31,11 +34,12 @@ _STDOUT = "-"
     examples="""
     requestshook render
     requestshook render image-create volume-attach -o docs/flows
+    requestshook render image-create.yaml --watch
     requestshook render image-create --part map -o - > map.md
     requestshook render --templates my-templates --strict
     """,
 )
-@click.argument("names", metavar="[TRACE]...", nargs=-1, shell_complete=opening.complete_trace)
+@click.argument("names", metavar="[TRACE|FILE]...", nargs=-1, shell_complete=opening.complete_trace_or_file)
 @click.option(
     "-o", "place", metavar="DIR|-", default="docs", show_default=True, help="The pages' folder; - is standard output."
 )
@@ -49,6 +53,7 @@ _STDOUT = "-"
 )
 @click.option("--force", is_flag=True, help="Replace a file that is no page of ours, too.")
 @click.option("--open", "open_it", is_flag=True, help="Open the page when it is written.")
+@click.option("--watch", is_flag=True, help="Render again whenever file, configuration or recording change.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where there was anything to complain about.")
 def render(
     names: tuple[str, ...],
@@ -58,44 +63,149 @@ def render(
     templates: str | None,
     force: bool,
     open_it: bool,
+    watch: bool,
     strict: bool,
 ) -> int:
     """Write recordings as pages: NAME.md in DIR for each, or NAME.PART.md for one part of it.
 
-    A page of ours that is there is replaced. Without TRACE it is the newest recording.
+    A FILE is an annotation file (docs/annotations.md): what ends in .yaml or has a slash. It says which recording it
+    speaks of. A page of ours that is there is replaced. Without TRACE or FILE it is the newest recording.
     """
-    with opening.reading() as opened:
-        found = [opening.find(opened.store, name) for name in names or (None,)]
-        found = list({summary.id: summary for summary in found}.values())
-        paths = _paths(found, place, part)
-        if part == "page" and not force:
-            _refuse_others(paths)
-        complaints = 0
-        for summary, path in zip(found, paths, strict=True):
-            trace = opening.build(opened, summary.id)
-            complaints += _complain(trace)
-            _put(path, _pieces(opened, trace, part, templates))
-    if place != _STDOUT:
-        if open_it:
-            click.launch(paths[0])
-        if terminal.on_terminal() and len(paths) == 1:
-            terminal.say_next(f"requestshook show {shlex.quote(found[0].name)}")
+    if watch and place == _STDOUT:
+        raise click.UsageError("--watch writes files again and again: give another -o")
+    wishes = Wishes(names, place, part, templates, force)
+    pages, complaints = _render(wishes)
+    if open_it and place != _STDOUT:
+        click.launch(pages[0].path)
+    if watch:
+        live.follow(lambda: _stamps(wishes), lambda changed: _again(wishes, changed))
+    elif place != _STDOUT and terminal.on_terminal() and len(pages) == 1:
+        terminal.say_next(_next(pages[0]))
     return 1 if strict and complaints else 0
 
 
-def _paths(found: Sequence[Summary], place: str, part: str) -> list[str]:
-    """Where each page goes: two names that give one file name are told apart by the recording's id."""
-    paths: list[str] = []
-    ending = ".md" if part == "page" else f".{part}.md"
-    for summary in found:
-        if place == _STDOUT:
-            paths.append(_STDOUT)
-            continue
-        path = os.path.join(place, writing.slug(summary.name) + ending)
-        if path in paths:
-            path = os.path.join(place, f"{writing.slug(summary.name)}-{summary.id[:8]}{ending}")
-        paths.append(path)
-    return paths
+class Wishes(NamedTuple):
+    """What is to be rendered, and how."""
+
+    names: tuple[str, ...]
+    place: str
+    part: str
+    templates: str | None
+    force: bool
+
+
+class Page(NamedTuple):
+    """One page: the recording, the author's file, and where it goes."""
+
+    summary: Summary
+    file: str | None
+    annotations: Annotations | None
+    path: str
+
+
+def _render(wishes: Wishes) -> tuple[list[Page], int]:
+    """Write the pages; how much there is to complain about."""
+    complaints = 0
+    with opening.reading() as opened:
+        pages = _pages(opened, wishes)
+        if wishes.part == "page" and not wishes.force:
+            _refuse_others([page.path for page in pages])
+        for page in pages:
+            complaints += _write(opened, page, wishes)
+    return pages, complaints
+
+
+def _write(opened: Opened, page: Page, wishes: Wishes) -> int:
+    from requestshook.annotations.placing import place
+    from requestshook.page.render import render
+
+    trace = opening.build(opened, page.summary.id)
+    complaints = _complain(trace)
+    notes = place(page.annotations, trace) if page.annotations is not None else None
+    faults: list[Fault] = []
+    settings = _settings(opened.config, page.annotations)
+    pieces = render(
+        notes.trace if notes is not None else trace, opened.store.body, settings,
+        notes=notes, faults=faults, part=wishes.part, templates=wishes.templates,
+    )  # fmt: skip
+    _put(page.path, pieces)
+    for fault in sorted(faults, key=lambda fault: (fault.path, fault.line)):
+        terminal.note(str(fault))
+    return complaints + len(faults)
+
+
+def _again(wishes: Wishes, changed: Sequence[str]) -> None:
+    """Render once more, and say why; a fault of a file that is being edited ends nothing."""
+    terminal.note(f"changed: {', '.join(changed)}")
+    try:
+        _render(wishes)
+    except RequestshookError as error:
+        for line in str(error).splitlines():
+            terminal.note(line)
+
+
+def _stamps(wishes: Wishes) -> dict[str, object]:
+    """What the pages depend on, by a name that a person knows, each with something that changes with it."""
+    files = [name for name in wishes.names if _is_file(name)]
+    found: dict[str, object] = {}
+    with suppress(RequestshookError), opening.reading() as opened:
+        config = opened.config
+        files += [config.path] if config.path else []
+        files += [found.path for found in config.references if hasattr(found, "path")]
+        for page in _pages(opened, wishes):
+            found[page.summary.name] = opened.store.size(page.summary.id)
+    return {**found, **live.stamps(files, [wishes.templates] if wishes.templates else [])}
+
+
+def _next(page: Page) -> str:
+    name = shlex.quote(page.summary.name)
+    beside = f"{writing.slug(page.summary.name)}.yaml"
+    if page.annotations is None and os.path.isfile(beside):
+        return f"requestshook render {shlex.quote(beside)}"
+    return f"requestshook render {shlex.quote(page.file)} --watch" if page.file else f"requestshook show {name}"
+
+
+def _is_file(name: str) -> bool:
+    return "/" in name or name.endswith((".yaml", ".yml"))
+
+
+def _pages(opened: Opened, wishes: Wishes) -> list[Page]:
+    """The pages that are meant, each recording or file once."""
+    found: dict[tuple[str, str | None], Page] = {}
+    for name in wishes.names or (None,):
+        annotations = _read(name, opened.config) if name is not None and _is_file(name) else None
+        if annotations is None:
+            page = Page(opening.find(opened.store, name), None, None, "")
+        else:
+            summary = opening.find(opened.store, annotations.trace or _stem(name))
+            page = Page(summary, name, annotations, "")
+        found.setdefault((page.summary.id, page.file), page)
+    return _placed(list(found.values()), wishes)
+
+
+def _read(name: str, config: Config) -> Annotations:
+    from requestshook.annotations.reading import read
+
+    return read(name, config.page)
+
+
+def _stem(path: str | None) -> str:
+    return os.path.splitext(os.path.basename(path or ""))[0]
+
+
+def _placed(pages: Sequence[Page], wishes: Wishes) -> list[Page]:
+    """The pages with their files: those that would share one have the recording's id in their names, all of them."""
+    if wishes.place == _STDOUT:
+        return [page._replace(path=_STDOUT) for page in pages]
+    ending = ".md" if wishes.part == "page" else f".{wishes.part}.md"
+    stems = [writing.slug(_stem(page.file) if page.file else page.summary.name) for page in pages]
+    unique = [
+        stem if stems.count(stem) == 1 else f"{stem}-{page.summary.id[:8]}{'-notes' if page.file else ''}"
+        for stem, page in zip(stems, pages, strict=True)
+    ]
+    return [
+        page._replace(path=os.path.join(wishes.place, stem + ending)) for stem, page in zip(unique, pages, strict=True)
+    ]
 
 
 def _refuse_others(paths: Sequence[str]) -> None:
@@ -119,27 +229,21 @@ def _put(path: str, pieces: Iterator[str]) -> None:
     terminal.say(path)
 
 
-def _pieces(opened: Opened, trace: Trace, part: str, templates: str | None) -> Iterator[str]:
-    from requestshook.page.render import render
-
-    return render(trace, opened.store.body, _settings(opened.config), part=part, templates=templates)
-
-
-def _settings(config: Config) -> PageSettings:
+def _settings(config: Config, annotations: Annotations | None) -> PageSettings:
     from requestshook.config.notes import Reference
     from requestshook.page.settings import PageSettings
 
+    page = config.page if annotations is None else annotations.page
     return PageSettings(
-        hide_headers=config.page.hide_headers,
-        labels=config.page.labels,
-        anchors=config.page.anchors,
-        view=config.page.view,
+        hide_headers=page.hide_headers,
+        labels=page.labels,
+        anchors=page.anchors,
+        variables=page.variables,
+        view=page.view,
         redaction=config.redact.on,
         services=config.services,
         ignored=tuple(str(selector) for selector in config.ignore),
-        references=tuple(
-            (found.call, found.title, found.url) for found in config.references if isinstance(found, Reference)
-        ),
+        references=tuple(found for found in config.references if isinstance(found, Reference)),
         descriptions=tuple(_descriptions(config)),
     )
 

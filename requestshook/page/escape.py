@@ -72,9 +72,15 @@ def title(text: str) -> Markdown:
     return _short_title(text) if len(text) <= _REMEMBERED else _title(text)
 
 
-def label(text: str) -> Markdown:
-    """Text between the double quotes of an attribute in braces: percent-encoded where it could be markup."""
-    return Markdown(_LABEL.sub(_percent_found, text.encode("utf-8", "replace").decode()))
+def label(text: str, names: Iterable[str] = ()) -> Markdown:
+    """Text between the double quotes of an attribute in braces: percent-encoded where it could be markup.
+
+    The author's `names` stay readable as `{name}`; other braces are captured ones.
+    """
+    found = _LABEL.sub(_percent_found, text.encode("utf-8", "replace").decode())
+    for name in names:
+        found = found.replace(_LABEL.sub(_percent_found, f"{{{name}}}"), f"{{{name}}}")
+    return Markdown(found)
 
 
 def link(url: str) -> Markdown:

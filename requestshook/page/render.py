@@ -30,7 +30,6 @@ TAB_INDENT = 4
 _FILTERS: dict[str, Callable[[str], escape.Markdown]] = {
     "inline": escape.inline,
     "title": escape.title,
-    "label": escape.label,
     "link": escape.link,
     "code": escape.code,
     "markdown": escape.Markdown,
@@ -55,10 +54,12 @@ def render(
     """
     settings = settings or PageSettings()
     try:
-        template = _environment(settings, templates).get_template(
+        context = _context(trace, load, settings, notes, [] if faults is None else faults)
+        names = tuple(variable.name for variable in context["variables"])
+        template = _environment(settings, templates, names).get_template(
             "page.md.jinja2" if part == "page" else f"_{part}.md.jinja2"
         )
-        yield from template.generate(_context(trace, load, settings, notes, [] if faults is None else faults))
+        yield from template.generate(context)
     except jinja2.TemplateError as error:
         raise RequestshookError(_fault(error)) from error
 
@@ -98,7 +99,9 @@ def _context(
     }
 
 
-def _environment(settings: PageSettings, templates: str | os.PathLike[str] | None) -> jinja2.Environment:
+def _environment(
+    settings: PageSettings, templates: str | os.PathLike[str] | None, names: Sequence[str]
+) -> jinja2.Environment:
     loaders: list[jinja2.BaseLoader] = [jinja2.PackageLoader("requestshook.templates", "")]
     if templates is not None:
         loaders.insert(0, jinja2.FileSystemLoader(os.fspath(templates)))
@@ -113,6 +116,7 @@ def _environment(settings: PageSettings, templates: str | os.PathLike[str] | Non
     )
     environment.filters |= _FILTERS
     environment.filters["fence"] = partial(escape.fence, snippets=settings.snippets)
+    environment.filters["label"] = partial(escape.label, names=names)
     environment.filters["console"] = _console
     environment.filters["tab"] = partial(_tab, snippets=settings.snippets)
     return environment

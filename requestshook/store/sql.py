@@ -209,6 +209,11 @@ class BaseStore(ABC):
             if not isinstance(event, Process):
                 yield id, _sharing(without_content(event), known)
 
+    def size(self, trace: str) -> tuple[int, int]:
+        """How many lines a recording has and the number of its newest: other where any was taken in or out."""
+        ((count, newest),) = self.rows("SELECT COUNT(*), COALESCE(MAX(id), 0) FROM lines WHERE trace = ?", (trace,))
+        return int(count), int(newest)
+
     def body(self, ref: int) -> Body | None:
         """The body in one line, its content included."""
         found = self.rows("SELECT line FROM lines WHERE id = ?", (ref,))
