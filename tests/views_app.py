@@ -5,6 +5,7 @@ The port is printed in the first line. What waits, waits for a file `go` in FOLD
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import socket
@@ -34,6 +35,15 @@ def application(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
     if kind == "slow":
         wait()
     answer = json.dumps({"path": environ["PATH_INFO"], "got": len(body)}).encode()
+    if kind == "zipped":
+        answer = gzip.compress(json.dumps({"password": "hush", "access_token": "t" * 5000}).encode())
+        start(
+            "200 OK", [("Content-Encoding", "gzip"), ("Content-Type", "application/json"), ("Set-Cookie", "s=secret")]
+        )
+        return [answer]
+    if kind == "large":
+        start("200 OK", [("Content-Type", "application/octet-stream"), ("Content-Length", "300000")])
+        return pieces(b"x" * 300000)
     start("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer))), ("X-Own", "1")])
     return [answer] if kind != "pieces" else pieces(answer)
 
