@@ -27,6 +27,7 @@ _VERSION = 1
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 _MARK_OF_PSEUDONYM = "‹".encode()
+_OURS = frozenset(("gzip", "x-gzip", "deflate"))
 _NO_ORIGIN = Origin("wire", "", "", "", 0, 0)
 
 
@@ -173,7 +174,7 @@ class _Known:
         told: list[Event] = [self._whole(event, of) for event, of in self._lines]
         origin = next(event.origin for event in told if isinstance(event, Request))
         latest = max(event.at for event in told)
-        note = self.note(self._flow, origin, latest)
+        note = self.note(self._flow, origin, latest + 0.001)  # the newest note holds
         return [event for event in told if not (note and isinstance(event, Note))] + note
 
     def recording(self) -> list[Event]:
@@ -206,9 +207,8 @@ class _Known:
         if body is None or message is None or message.raw_content is None:
             return event
         content: bytes | str | None = message.raw_content
-        if body.encoding is not None:
-            coding = _named(flows.headers(message), "content-encoding")
-            content = undo(message.raw_content, coding)[0]
+        if _codings(body, flows.headers(message)):
+            content = undo(message.raw_content, body.encoding or "")[0]
         charset = self._charsets[of]
         if charset is not None and isinstance(content, bytes):
             content = content.decode(charset, "surrogatepass" if charset == "utf-8" else "strict")
@@ -248,9 +248,8 @@ def content(event: Request | Response) -> Content:
     if body is None or body.content is None:
         return Content(None, None)
     octets, charset = _octets(body.content, event.headers)
-    if body.encoding is not None:
-        for name in body.encoding.split(", "):
-            octets = _coded(octets, name)
+    for name in _codings(body, event.headers):
+        octets = _coded(octets, name)
     return Content(octets, charset)
 
 
@@ -266,6 +265,13 @@ def _octets(text: bytes | str, headers: Headers) -> tuple[bytes, str | None]:
         except (UnicodeError, LookupError, ValueError):
             pass  # a pseudonym is in no charset but Unicode's
     return text.encode("utf-8", "surrogatepass"), "utf-8"
+
+
+def _codings(body: Body, headers: Headers) -> list[str]:
+    """The codings that were undone, where they are those that the headers name and we can do them again."""
+    named = [name.strip().lower() for name in _named(headers, "content-encoding").split(",")]
+    names = [name for name in named if name not in ("", "identity")]
+    return names if ", ".join(names) == body.encoding and _OURS.issuperset(names) else []
 
 
 def _coded(octets: bytes, name: str) -> bytes:
