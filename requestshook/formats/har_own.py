@@ -151,7 +151,8 @@ def events_origin(call: Call) -> Origin:
 
 def call_fields(call: Call, lines: list[dict[str, Any]]) -> dict[str, Any]:
     """What stands in an entry: the call as it was understood, and the lines of its views."""
-    authority = addresses.authority(call.request.event.url) if isinstance(call.request.event, Request) else ""
+    outermost = next((view.request.event for view in call.views if view.request is not None), None)
+    authority = addresses.authority(outermost.url) if isinstance(outermost, Request) else ""
     said = {"v": VERSION, "id": call.id, "parent": call.parent, "from": call.caller, "to": call.callee}
     return {**said, "named": call.callee != (authority or "unknown"), "depth": call.depth, "lines": lines}
 
