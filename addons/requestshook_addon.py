@@ -152,7 +152,7 @@ class StartedByUs:
     """What `requestshook proxy` asks of the mitmdump that it starts; otherwise nothing."""
 
     def __init__(self, wire: Wire) -> None:
-        self.wire = wire
+        self._wire = wire
         self.master: Any = None
 
     def load(self, loader: Any) -> None:
@@ -168,8 +168,8 @@ class StartedByUs:
         """Have 502s of ours."""
         if "requestshook_tied" in updated and self.master.options.requestshook_tied:
             for name in ("_http1", "_http2", "_http3"):
-                module = import_module(f"mitmproxy.proxy.layers.http.{name}")
-                if hasattr(module, "format_error"):
+                with suppress(ImportError, AttributeError):  # of a mitmproxy that does it in another way: its own then
+                    module: Any = import_module(f"mitmproxy.proxy.layers.http.{name}")
                     module.format_error = unreachable.in_plain_words(module.format_error)
 
     def running(self) -> None:
@@ -190,7 +190,7 @@ class StartedByUs:
 
     def error(self, flow: Any) -> None:
         if self.master.options.requestshook_tied:
-            unreachable.remember(flow, self.wire.callee)
+            unreachable.remember(flow, self._wire.callee)
 
 
 _addon = RequestshookAddon()

@@ -81,7 +81,7 @@ def test_from_a_checkout_with_options_that_say_what_they_do(tmp_path: Path, serv
     assert (asked.caller, asked.callee) == ("shop", "billing")
     assert seen["from"] == str(PACKAGE / "__init__.py")
     names = {"requestshook_dir", "requestshook_service", "requestshook_from", "requestshook_listener"}
-    assert set(seen["options"]) == names | {"requestshook_record"}  # type: ignore[call-overload] # a mapping
+    assert set(seen["options"]) == names | {"requestshook_record", "requestshook_tied"}  # type: ignore[call-overload] # a mapping
     assert all(typed and text for typed, text in seen["options"].values())  # type: ignore[attr-defined] # a mapping
     assert (tmp_path / "flows").stat().st_size > 100
     assert "Traceback" not in log

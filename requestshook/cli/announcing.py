@@ -55,7 +55,7 @@ def _fields(up: Up) -> dict[str, Any]:
 
 def _print_table(up: Up) -> None:
     has_callers = any(place.caller for place in up.places)
-    heads = [Column("service"), Column("use this address", shrinks=True), Column("leads to", shrinks=True)]
+    heads = [Column("service"), Column("use this address"), Column("leads to", shrinks=True)]
     rows = list(_rows(up))
     if has_callers:
         heads.insert(1, Column("caller"))
