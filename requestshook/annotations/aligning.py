@@ -76,14 +76,17 @@ class _Aligning:
         self.found = {same: found[entry] for same, entry in one_of.items()}
         self.listed = Counter(self.kinds)
         self.pins = self._pins()
-        self.pairing = sequences.pair(self._rows(), len(calls))
-        self.wanted = Counter(place for places in self.pairing.choices for place in places)
+        rows = self._rows()
+        self.pairing = sequences.pair(rows, len(calls))
         self.placed: list[int | None] = list(self.pairing.chosen)
         self.moved: set[int] = set()
         self._place_pins()
         self._place_rest()
         self.taken = {place for place in self.placed if place is not None}
         self.complete = len(self.taken) >= _LISTS_ALL * len(calls) if complete is None else complete
+        if not self.complete:  # neighbours in a file of few entries were none in its recording: they prove nothing
+            self.pairing = sequences.pair(rows, len(calls), neighbours=False)
+        self.wanted = Counter(place for places in self.pairing.choices for place in places)
 
     @cached_property
     def spelled(self) -> list[str]:

@@ -23,8 +23,9 @@ _MOMENT = re.compile(
 )  # ISO 8601, seconds since 1970
 _NUMBER = re.compile(r"[0-9]+")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.-]*[A-Za-z]")
-_NAME = re.compile(r"\w+")
+_NAME = re.compile(r"[\w-]+")
 _KEY = re.compile(r"\w+_(?:id|uuid)")
+_LEAST = 4  # characters of a variable's value that is known as a part: `1` is not meant by `v2.1`
 _SHORT = 6  # a number of fewer digits says too little to be known again
 # What stands before an id says what it is, but in the words of those who wrote the service.
 _PREFIXES = {"auth": "project_id", "req": "request_id", "sha256": "digest"}
@@ -94,7 +95,7 @@ def _spans(text: str, known: Mapping[str, str]) -> list[tuple[int, int]]:
     """Where ids and known values stand; of those that overlap the first."""
     found = [match.span() for match in _CHANGING.finditer(text)]
     for value in known:
-        if value in text:
+        if value == text or (len(value) >= _LEAST and value in text):
             found += [match.span() for match in re.finditer(f"{_BEGIN}{re.escape(value)}{_END}", text)]
     spans: list[tuple[int, int]] = []
     for begin, end in sorted(found):
@@ -116,7 +117,7 @@ def _name(prefix: str, value: str, before: str) -> str:
     pseudonym = re.fullmatch(_PSEUDONYM, value)
     if pseudonym:
         return re.sub(r"\W", "_", pseudonym[1])
-    words = re.findall(r"[A-Za-z][A-Za-z0-9]*", prefix)
+    words = re.findall(r"[A-Za-z][A-Za-z0-9]*", re.sub(r"%[0-9A-F]{2}", " ", prefix))
     if words:
         return _PREFIXES.get(words[-1].lower(), f"{words[-1].lower()}_id")
     return _singular_id(before) if not prefix and _is_plural(before) else ""

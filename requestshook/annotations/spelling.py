@@ -31,9 +31,9 @@ def spell(calls: Sequence[Call], variables: Mapping[str, str] | None = None) -> 
     for number, selector in enumerate(spelled):
         groups[kind(selector)].append(number)
     for numbers in groups.values():
-        pairs = [_pairs(calls[number], known) for number in numbers]
-        for number, query in zip(numbers, _queries(pairs)):
-            spelled[number] = replace(spelled[number], query=query)
+        for number, query in zip(numbers, _queries([_pairs(calls[number], known) for number in numbers])):
+            if query or not addresses.split_target(calls[number].target)[1]:  # `?&` has no pair, and is not empty
+                spelled[number] = replace(spelled[number], query=query)
     return tuple(spelled)
 
 
