@@ -65,7 +65,7 @@ def _literals(annotations: Annotations) -> dict[str, str]:
 def _faults(annotations: Annotations, found: aligning.Alignment) -> Iterator[Fault]:
     """The doubts about what a reader would see: a bare selector at the wrong one of two equal calls is seen by none."""
     for doubt in found.doubts:
-        entry = annotations.entries[doubt.entry]
-        if says_something(entry):
+        concerned = (annotations.entries[number] for number in doubt.alike or (doubt.entry,))
+        for entry in [entry for entry in concerned if says_something(entry)][:1]:
             suggestion = f"; {doubt.suggestion}" if doubt.suggestion else ""
             yield Fault(annotations.path, entry.line, f"`{entry.spelled}` {doubt.words}{suggestion}")
