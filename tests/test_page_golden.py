@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+from notes_support import noted
 from page_support import Story, hostile_answers, image_create
 
 from requestshook.page.render import render
@@ -24,14 +25,26 @@ STORIES = {
 }
 
 
+def check(name: str, page: str) -> None:
+    """Compare with the golden page, or write it anew."""
+    path = GOLDEN / f"{name}.md"
+    if os.environ.get("REGENERATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+    assert page == path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", STORIES)
 def test_the_page_is_as_it_was(name: str) -> None:
     """The page equals tests/golden/NAME.md; the module's docstring says how to write it anew."""
     tell, settings = STORIES[name]
     story: Story = tell()
     page = "".join(render(story.trace(exit=1 if story.name != "image-create" else 0), story.load, settings))
-    path = GOLDEN / f"{name}.md"
-    if os.environ.get("REGENERATE_GOLDEN"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(page, encoding="utf-8")
-    assert page == path.read_text(encoding="utf-8")
+    check(name, page)
+
+
+def test_the_page_with_notes_is_as_it_was() -> None:
+    """The same flow with an author's words in Korean: texts, highlights, variables, a phase, a group."""
+    text, faults = noted()
+    assert faults == []
+    check("image-create-noted", text)

@@ -6,24 +6,24 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import NoReturn
 
 _PAUSE = 0.2  # seconds between two looks
 
 
-def follow(look: Callable[[], Mapping[str, object]], act: Callable[[Sequence[str]], None]) -> NoReturn:
-    """Call `act` with the names of what has changed, at each change, until interrupted.
+def follow(look: Callable[[], Mapping[str, object]], act: Callable[[Sequence[str]], None]) -> None:
+    """Call `act` with the names of what has changed, at each change, until a Ctrl-C, which is how this ends well.
 
     What changes while `act` runs is seen by the look after it.
     """
-    known = look()
-    while True:
-        time.sleep(_PAUSE)
-        found = look()
-        changed = [name for name in {**known, **found} if known.get(name) != found.get(name)]
-        known = found
-        if changed:
-            act(changed)
+    with suppress(KeyboardInterrupt):
+        known = look()
+        while True:
+            time.sleep(_PAUSE)
+            found = look()
+            changed = [name for name in {**known, **found} if known.get(name) != found.get(name)]
+            known = found
+            if changed:
+                act(changed)
 
 
 def stamps(files: Iterable[str], folders: Iterable[str]) -> dict[str, object]:

@@ -78,6 +78,7 @@ def render(
     if open_it and place != _STDOUT:
         click.launch(pages[0].path)
     if watch:
+        terminal.note("rendering again at each change; Ctrl-C ends it")
         live.follow(lambda: _stamps(wishes), lambda changed: _again(wishes, changed))
     elif place != _STDOUT and terminal.on_terminal() and len(pages) == 1:
         terminal.say_next(_next(pages[0]))
