@@ -137,7 +137,9 @@ def normal(kept: Kept) -> dict[str, Any]:
     trace = kept.trace
     return {
         "name": trace.name, "command": trace.command, "output": (trace.output, trace.output_cut), "exit": trace.exit,
-        "times": (trace.started, trace.ended), "processes": trace.processes, "figures": trace.figures,
+        "times": (trace.started, trace.ended),
+        "processes": tuple(process._replace(trace=None) for process in trace.processes),
+        "figures": trace.figures,
         "calls": [_normal(call, kept) for call in trace.calls],
         "steps": [(step.number, step.kind, step.at, step.call.id) for step in trace.steps],
     }  # fmt: skip

@@ -393,3 +393,28 @@ def test_mitmdump_s_hardump(typed: Typed, tmp_path: Path, shop: str) -> None:
     assert got["body"]["size"] == len(gzip.compress('{"이름": "값"}'.encode()))
     assert [name for name, _ in got["headers"]].count("Set-Cookie") == 2
     assert SECRET not in json.dumps([_shown(typed, "proxied", n) for n in range(1, 7)])
+
+
+def test_a_command_s_recording(typed: Typed, tmp_path: Path, shop: str) -> None:
+    """Command, output, exit status, processes and views of a recording by hook come back, also where it was forgotten."""
+    sent = f"json={{'password': '{SECRET}', 'b': '글'}}"
+    code = f"import requests; print(requests.post('{shop}/form', {sent}).text); exit(3)"
+    typed("run", "--name", "one", "--", sys.executable, "-c", code, status=3)
+    typed("export", "one", "one.har")
+    assert SECRET not in (tmp_path / "one.har").read_text("utf-8")
+    whole = typed.trace("one")
+    page = _page(typed, "one")
+    typed("rm", "one")
+    assert "one (" in typed("import", "one.har")
+    found = typed.trace("one")
+    assert found.pop("id") != whole.pop("id")
+    assert found == whole
+    assert (found["exit"], found["output"][0]) == (3, ["out", "<h1>shop</h1>\n"])
+    assert _page(typed, "one") == page
+
+
+def _page(typed: Typed, name: str) -> list[str]:
+    found = typed.trace(name)["id"]
+    return [
+        line.replace(found, "ID").replace(found[:8], "ID") for line in typed("render", name, "-o", "-").splitlines()
+    ]

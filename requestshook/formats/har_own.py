@@ -180,7 +180,11 @@ def read_recording(value: Any, trace: str) -> tuple[tuple[Event, ...], str | Non
             return tuple(found), str(error)
         if isinstance(event, (Recording, Recorded)):
             event = event._replace(trace=trace)
-        elif not isinstance(event, Process):
+        elif isinstance(event, Process):
+            event = event._replace(
+                trace=None
+            )  # no recording's of this store: one that is removed takes its lines along
+        else:
             continue
         found.append(event)
     return tuple(found), None
