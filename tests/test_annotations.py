@@ -202,6 +202,8 @@ def test_all_faults_come_in_one_run_with_their_places() -> None:
         ("calls: [{call: a GET /, request: {highlight: ['']}}]", "1:47: expected a highlight, found nothing"),
         ("calls: [{call: a GET /, request: {highlight: [{text: ''}]}}]", "1:54: expected text, found nothing"),
         ("calls: [{call: a GET /, request: {highlight: [a b]}}]", "1:48: expected a header's name.*{text: …}"),
+        ("calls: [{call: a GET /, request: {highlight: [?q, A]}}]", r"1:47: inside \[ \].* has to be quoted"),
+        ("calls: [{id: a, request: {txt: x}}]", "1:9: expected a key 'call' here\n1:27: unknown key 'txt'"),
         ("calls: [{call: a GET /@0}]", "1:24: .*character 9"),
         ("calls:\n- {call: a GET /, request: {text: a}, request: {}}", "2:39: the key 'request' stands here a second"),
         ("trace: ''", "1:8: expected the name of a recording, found nothing"),

@@ -187,8 +187,8 @@ class _Reading:
         names = [self._id(of_call["id"], number) if "id" in of_call else None for number, of_call in enumerate(fields)]
         for item, of_call, id in zip(items, fields, names):
             spelled = item if item.scalar is not None else of_call.get("call")
+            notes = {key: self._notes(of_call[key], key) for key in ("request", "response") if key in of_call}
             if spelled is not None:
-                notes = {key: self._notes(of_call[key], key) for key in ("request", "response") if key in of_call}
                 yield Entry(read_selector(spelled), spelled.scalar or "", item.line, id, **notes)
 
     def _id(self, value: Value, number: int) -> str | None:

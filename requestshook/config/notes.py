@@ -218,6 +218,9 @@ def _highlight(value: Value) -> Highlight | None:
         text = value.filled("a highlight")
         mark = value.parse(highlights.parse, None, "a highlight") if text.strip() else None
         return Highlight(mark, text, value.line) if mark else None
+    if value.begins_with("?"):
+        value.fault("inside [ ] and { } a highlight that begins with ? has to be quoted")
+        return None
     fields = value.fields(("text",), required=("text",))
     text = fields["text"].filled() if "text" in fields else ""
     return Highlight(Containing(text), text, value.line) if text.strip() else None

@@ -256,6 +256,10 @@ class Value:
                 seen[name] = key.line
                 yield name, key, Value(self.document, value_node)
 
+    def begins_with(self, sign: str) -> bool:
+        """Whether the file has this sign where the value begins."""
+        return self.document.text.startswith(sign, self.node.start_mark.index)
+
     def has(self, key: str) -> bool:
         """Whether it is a mapping with this key."""
         pairs = self.node.value if isinstance(self.node, MappingNode) else ()

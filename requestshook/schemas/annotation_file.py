@@ -72,8 +72,12 @@ def _group() -> Schema:
 def _entry() -> Schema:
     reserved = {"enum": sorted(ids.RESERVED)}
     id = text("What texts, phases, groups and variables call it; the anchor on the page.", f"^{_ID}$")
-    id = {**id, "maxLength": ids.MOST_CHARACTERS, "not": {"anyOf": [reserved, {"pattern": ids.RESERVED_PATTERN}]}}
-    properties = {"call": selector(), "id": {"anyOf": [id, {"type": "null"}]}}
+    id = {
+        **id,
+        "maxLength": ids.MOST_CHARACTERS,
+        "not": {"anyOf": [reserved, {"type": "string", "pattern": ids.RESERVED_PATTERN}]},
+    }
+    properties = {"call": selector(), "id": id}
     properties |= {message: _notes(message) for message in ("request", "response")}
     return fields(properties, ("call",))
 

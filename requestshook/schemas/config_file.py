@@ -63,7 +63,7 @@ def _listener() -> Schema:
 
 
 def _capture() -> Schema:
-    size = {"anyOf": [{"type": "string", "pattern": _SIZE}, {"type": "integer", "minimum": 0}, {"type": "null"}]}
+    size = {"anyOf": [{"type": "string", "pattern": _SIZE}, {"type": "integer", "minimum": 0}]}
     return fields(
         {
             "body_limit": {**size, "description": "How much is kept of each body, such as 64KiB."},

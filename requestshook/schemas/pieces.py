@@ -1,4 +1,4 @@
-"""What both schemas are made of. A key without a value is an absent key, so that null stands nearly everywhere."""
+"""What both schemas are made of. A key without a value is an absent key: null stands wherever a key may be left out."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def text(description: str = "", pattern: str = r"\S") -> Schema:
 
 def markdown(description: str) -> Schema:
     """Text that may be empty."""
-    return _described({"type": [*_SCALARS, "null"]}, description)
+    return _described({"type": _SCALARS}, description)
 
 
 def choice(words: list[str], description: str = "") -> Schema:
     """One of some words."""
-    return _described({"enum": [*words, None]}, description)
+    return _described({"enum": words}, description)
 
 
 def switch(description: str = "") -> Schema:
     """On or off, in any of the words for it."""
     spelled = "^([Oo][Nn]|[Yy][Ee][Ss]|[Tt][Rr][Uu][Ee]|[Oo][Ff][Ff]|[Nn][Oo]|[Ff][Aa][Ll][Ss][Ee])$"
-    words = [{"enum": ["on", "off"]}, {"type": "string", "pattern": spelled}, {"type": ["boolean", "null"]}]
+    words = [{"enum": ["on", "off"]}, {"type": "string", "pattern": spelled}, {"type": "boolean"}]
     return _described({"anyOf": words}, description)
 
 
@@ -46,13 +46,13 @@ def off(*others: str) -> Schema:
 
 def items(schema: Schema, description: str = "") -> Schema:
     """A list."""
-    return _described({"type": ["array", "null"], "items": schema}, description)
+    return _described({"type": "array", "items": schema}, description)
 
 
 def fields(properties: dict[str, Schema], required: tuple[str, ...] = (), description: str = "") -> Schema:
-    """A mapping with fixed keys; one that has to have some cannot be left out either."""
-    found: Schema = {"type": "object" if required else ["object", "null"], "properties": properties}
-    found["additionalProperties"] = False
+    """A mapping with fixed keys."""
+    properties = {key: each if key in required else _or_null(each) for key, each in properties.items()}
+    found: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
     if required:
         found["required"] = list(required)
     return _described(found, description)
@@ -60,7 +60,7 @@ def fields(properties: dict[str, Schema], required: tuple[str, ...] = (), descri
 
 def mapping(values: Schema, description: str = "") -> Schema:
     """A mapping with the author's keys."""
-    return _described({"type": ["object", "null"], "additionalProperties": values}, description)
+    return _described({"type": "object", "additionalProperties": values}, description)
 
 
 def selector(description: str = "Which calls: `[caller -> ] callee METHOD /path [?query] [@nth]`.") -> Schema:
@@ -101,10 +101,19 @@ def page() -> Schema:
             "anchors": switch("off: headings without anchors and labels for the table of contents."),
             "variables": choice(["overview", "everywhere"], "everywhere: in headings and titles too."),
             "pairs": switch("on: request and response of a call are visibly together."),
-            "open": {"anyOf": [{"enum": ["highlighted", "off", None]}, off()], "description": "The tab that is open."},
+            "open": {"anyOf": [{"enum": ["highlighted", "off"]}, off()], "description": "The tab that is open."},
         },
         description="How the page looks.",
     )
+
+
+def _or_null(schema: Schema) -> Schema:
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
+    if "enum" in schema:
+        return {**schema, "enum": [*schema["enum"], None]}
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return {**schema, "type": [*types, "null"]}
 
 
 def _described(schema: Schema, description: str) -> Schema:
