@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from requestshook.page.json_text import DEEPEST, locate, respace
+from requestshook.page.json_text import DEEPEST, respace
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.floats(allow_nan=False) | st.text()
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -98,23 +98,3 @@ def test_an_unterminated_string_takes_linear_time() -> None:
     started = time.process_time()
     assert respace('["' + "\\n" * 200_000) is None
     assert time.process_time() - started < 2
-
-
-@given(VALUES)
-def test_a_path_leads_to_the_lines_of_its_value(value: Any) -> None:
-    """Reading the lines that a path names gives the value that the path names."""
-    lines = respace(json.dumps(value)) or []
-    for path, first, last in locate(lines):
-        text = "\n".join(lines[first - 1 : last]).strip().removesuffix(",")
-        found = value
-        for name in path:
-            found = found[name]
-        keyed = bool(path) and isinstance(path[-1], str)
-        assert json.loads(f"{{{text}}}" if keyed else text) == ({path[-1]: found} if keyed else found)
-
-
-def test_a_cut_value_ends_at_the_last_line() -> None:
-    """What a cut left open reaches to the end."""
-    lines = respace('{"a": {"b": [1, 2', cut=True) or []
-    assert (("a", "b"), 3, 5) in list(locate(lines))
-    assert ((), 1, 5) in list(locate(lines))

@@ -31,7 +31,7 @@ class Content(NamedTuple):
     language: str
     lines: list[str]  # without line feeds
     remark: str = ""  # `64 KiB of 20.2 MiB`
-    is_json: bool = False  # `json_text.locate` knows its paths
+    is_json: bool = False  # `highlights.selecting` finds paths among its lines
 
 
 def show(message: Message, body: Body | None, text: str | None, words: Words) -> Content:

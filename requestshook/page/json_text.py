@@ -7,11 +7,7 @@ that nesting of any depth costs no recursion.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-
-Path = tuple[str | int, ...]
 
 DEEPEST = 64  # levels; what is nested deeper stays at that indent, or its spaces would outgrow the text
 
@@ -30,7 +26,6 @@ _CUT = re.compile(
     rf':?{_WS}(?:"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{{0,4}})[^"\\\x00-\x1f]*)*\\?|[-+.\w‹:]*)'
 )
 _CUT_NUMBER = re.compile(r"\.|(?:\.[0-9]+)?[eE][-+]?")
-_SHOWN = re.compile(rf' *(?:({_STRING})(: )?)?(?:({_STRING}|[^{{}}\[\]",]+)|([{{\[])([}}\]])?)?([}}\]])?')
 _CLOSERS = {"{": "}", "[": "]"}
 _PADS = ["  " * depth for depth in range(DEEPEST + 1)]
 
@@ -104,34 +99,3 @@ def _with_rest(lines: list[str], rest: str, pad: str, before: str | None) -> lis
     else:
         lines.append(pad + rest)
     return lines
-
-
-def locate(lines: list[str]) -> Iterator[tuple[Path, int, int]]:
-    """The path of each value among the lines that `respace` gave, with its first and last line, counted from 1.
-
-    A value comes when it ends, so that what lies inside comes before what holds it.
-    """
-    open_values: list[tuple[Path, int, list[int]]] = []  # path, first line, the next index (of an array)
-    for number, line in enumerate(lines, 1):
-        key, named, _, opener, end, closer = _SHOWN.match(line).groups("")  # type: ignore[union-attr]
-        if closer:
-            path, first, _ = open_values.pop()
-            yield path, first, number
-            continue
-        path = _path(open_values, key if named else "")
-        if opener and not end:
-            open_values.append((path, number, [] if opener == "{" else [0]))
-        else:
-            yield path, number, number
-    for path, first, _ in reversed(open_values):  # the text was cut
-        yield path, first, len(lines)
-
-
-def _path(open_values: list[tuple[Path, int, list[int]]], key: str) -> Path:
-    if not open_values:
-        return ()
-    above, _, index = open_values[-1]
-    if not index:
-        return (*above, json.loads(key) if key.endswith('"') else key)
-    index[0] += 1
-    return (*above, index[0] - 1)

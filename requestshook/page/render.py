@@ -14,7 +14,7 @@ import jinja2
 
 from requestshook.annotations.placing import Fault, Placed
 from requestshook.errors import RequestshookError
-from requestshook.page import callmap, command, diagram, escape, figures, lanes, log
+from requestshook.page import callmap, command, diagram, escape, figures, lanes, log, rst
 from requestshook.page.author import Author, Texts, table
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.references import References
@@ -33,6 +33,9 @@ _FILTERS: dict[str, Callable[[str], escape.Markdown]] = {
     "link": escape.link,
     "code": escape.code,
     "markdown": escape.Markdown,
+    "rst": rst.text,
+    "rst_heading": rst.heading,
+    "rst_code": rst.code,
 }
 
 
