@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from requestshook import formats
 from requestshook.events import Failure, Note, Request, Response, from_line, to_line
-from requestshook.formats import har, har_values
+from requestshook.formats import har, har_stream, har_values
 from requestshook.formats.values import Entry
 
 
@@ -201,6 +201,27 @@ def test_base64(tmp_path: Path) -> None:
     assert (response.body.content, response.body.encoding) == (packed, None)
     _, response = call(tmp_path, entry(response__content={**content, "text": "A"}))
     assert response.body.why == "its base64 in the HAR is broken"
+
+
+def test_a_coding_that_was_not_undone(tmp_path: Path) -> None:
+    """Octets of a text that are none, in a coding that we cannot undo, are not kept: no secret could be found."""
+    content = {"size": 9, "mimeType": "application/json", "encoding": "base64", "text": "G6f/gIE="}
+    headers = [{"name": "Content-Encoding", "value": "br"}]
+    _, response = call(tmp_path, entry(response__content=content, response__headers=headers, response__bodySize=5))
+    assert response.body == (None, 5, False, None, "its coding (br) was not undone in the HAR")
+    text = base64.b64encode(b'{"a": 1}').decode()
+    _, response = call(tmp_path, entry(response__content={**content, "text": text}, response__headers=headers))
+    assert (response.body.content, response.body.encoding) == (b'{"a": 1}', "br")
+
+
+def test_an_entry_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry that is longer than any should be ends the reading, and that is said; what came before is kept."""
+    monkeypatch.setattr(har_stream, "LONGEST", 200_000)
+    huge = entry(response__content={"text": "x" * 300_000, "size": 300_000})
+    found = load(write(tmp_path / "a.har", [*[entry()] * 500, huge, entry()]))
+    assert [item.number for item in found if item.problem] == [501]
+    assert found[-1].problem == "it is longer than 0 MiB: what follows is left out"
+    assert len(found) == 501
 
 
 def test_what_is_missing_or_null(tmp_path: Path) -> None:

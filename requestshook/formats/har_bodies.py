@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import codecs
 import re
 from typing import Any
 from urllib.parse import quote_plus
@@ -15,6 +16,7 @@ BROKEN = "its base64 in the HAR is broken"
 FIELDS_ONLY = "the HAR holds its fields, not its text"
 _GZIP = b"\x1f\x8b"
 _OTHER_CHARSET = re.compile(r"charset\s*=\s*[\"']?(?!utf-?8\b|us-ascii)", re.IGNORECASE)
+_TEXTUAL = re.compile("text/|json|xml|javascript|urlencoded", re.IGNORECASE)
 _SLACK = 4  # a mark of the byte order that whoever decoded the text took away, and the rest of a character
 
 
@@ -31,7 +33,7 @@ def of_request(fields: dict[str, Any], declared: Any, headers: Headers, limit: i
         content = "&".join(f"{_quoted(param.get('name'))}={_quoted(param.get('value'))}" for param in params)
     coding = _coding(headers)
     if fields.get("encoding") == "base64":
-        return _of_base64(content, sent, None, coding, limit)
+        return _of_base64(content, text(fields.get("mimeType")), sent, None, coding, limit)
     return _of_text(content, sent or None, None, coding, limit)
 
 
@@ -44,7 +46,7 @@ def of_response(fields: dict[str, Any], declared: Any, headers: Headers, limit: 
     if not isinstance(content, str):
         return Body("", 0) if not sent else Body(None, sent, why=NO_TEXT)
     if text(fields.get("encoding")).lower() == "base64":
-        return _of_base64(content, sent, whole, coding, limit)
+        return _of_base64(content, text(fields.get("mimeType")), sent, whole, coding, limit)
     comparable = not _OTHER_CHARSET.search(text(fields.get("mimeType")))
     return _of_text(content, sent, whole if comparable else None, coding, limit)
 
@@ -81,16 +83,31 @@ def _of_text(content: str, sent: int | None, whole: int | None, coding: str | No
     return Body(kept, length if sent is None else sent, cut or missing, coding)
 
 
-def _of_base64(content: str, sent: int | None, whole: int | None, coding: str | None, limit: int) -> Body:
+def _of_base64(
+    content: str, mime_type: str, sent: int | None, whole: int | None, coding: str | None, limit: int
+) -> Body:
     try:
         octets = binascii.a2b_base64(content.encode("ascii", "replace").translate(_URL_SAFE))
     except binascii.Error:
         return Body(None, sent or 0, why=BROKEN)
     if coding and octets.startswith(_GZIP) and coding.endswith("gzip"):
-        coding = None  # it was not undone
+        coding = whole = None  # it was not undone
+    elif (
+        coding and _TEXTUAL.search(mime_type) and not _is_text(octets[:limit]) and not _OTHER_CHARSET.search(mime_type)
+    ):
+        return Body(None, sent or len(octets), why=f"its coding ({coding}) was not undone in the HAR")
     size_ = len(octets) if sent is None else sent
     missing = whole is not None and whole > len(octets)
     return Body(octets[:limit], size_, len(octets) > limit or missing, coding)
+
+
+def _is_text(octets: bytes) -> bool:
+    """Whether it is UTF-8, as far as it goes."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(octets)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")

@@ -49,6 +49,7 @@ class Source:
         self._octets = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._first = True
+        self.fault: str | None = None  # why the octets end here, though the file may go on
         self.since = 0  # octets since `since` was set to 0
 
     @property
@@ -57,19 +58,28 @@ class Source:
         return self._file.tell()
 
     def read(self, size: int = -1) -> bytes:
-        """The next octets; the more, the longer the entry is: a parser reads a text anew with each piece of it."""
+        """The next octets; the more, the longer the entry is: a parser reads a text anew with each piece of it.
+
+        Nothing where the file ends or there is a fault, which `fault` says: an exception would go through the parser.
+        """
         if size == 0:  # ijson asks whether these are octets
             return b""
-        try:
-            octets = self._octets.read(max(_PIECE, self.since // 2))
-        except (OSError, EOFError) as error:
-            raise Broken(f"it breaks off: {error}") from None
-        self.since += len(octets)
-        if self.since > LONGEST:
-            raise Broken(f"it is longer than {LONGEST // 1024**2} MiB")
+        octets = self._next()
         if self._first:
             octets, self._first = octets.removeprefix(_BOM), False
         return self._decoder.decode(octets, final=not octets).encode().translate(_SPACES)
+
+    def _next(self) -> bytes:
+        try:
+            octets = self._octets.read(max(_PIECE, self.since // 2))
+        except (OSError, EOFError, zlib.error) as error:
+            self.fault = f"it breaks off: {error}"
+            return b""
+        self.since += len(octets)
+        if self.since > LONGEST:
+            self.fault = f"it is longer than {LONGEST // 1024**2} MiB"
+            return b""
+        return octets
 
 
 def unpacked(octets: bytes) -> bytes:
@@ -92,7 +102,7 @@ def members(source: Source) -> Iterator[Member]:
                 continue
             yield from _log(events, source)
     except ijson.JSONError as error:
-        raise Broken(_said(error)) from None
+        raise Broken(source.fault or _said(error)) from None
 
 
 def _said(error: Exception) -> str:
