@@ -132,9 +132,8 @@ def test_the_wheel_has_all_that_the_tree_has(wheel: Path, checkout: Path) -> Non
     expected = {"requestshook.pth", "requestshook.start", "requestshook/py.typed"}
     expected |= {str(path.relative_to(checkout)) for path in checkout.glob("requestshook/**/*.py")}
     for folder, patterns in (("templates", ("*.py", "*.jinja2", "*.css")), ("addons", ("*.py",))):
-        expected |= {
-            f"requestshook/{folder}/{path.name}" for pattern in patterns for path in (checkout / folder).glob(pattern)
-        }
+        found_there = (path for pattern in patterns for path in (checkout / folder).rglob(pattern))
+        expected |= {f"requestshook/{path.relative_to(checkout)}" for path in found_there}
     assert found == expected
 
 

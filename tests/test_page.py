@@ -15,7 +15,8 @@ from requestshook.config.notes import Reference
 from requestshook.errors import RequestshookError
 from requestshook.events import Attempt, Body
 from requestshook.openapi import Description
-from requestshook.page.render import PARTS, render
+from requestshook.page.dialect import PARTS
+from requestshook.page.render import render
 from requestshook.page.settings import PageSettings
 from requestshook.selectors import Selector
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from requestshook.trace.calls import Trace
 
 PARTS = ("page", "command", "map", "diagram", "variables", "steps", "log")
+FORMATS = {"mkdocs": ".md", "html": ".html"}  # with their files' endings: what page/dialects.py has
 _STDOUT = "-"
 
 
@@ -34,6 +35,7 @@ _STDOUT = "-"
     examples="""
     requestshook render
     requestshook render image-create volume-attach -o docs/flows
+    requestshook render image-create --format html -o . --open
     requestshook render image-create.yaml --watch
     requestshook render image-create --part map -o - > map.md
     requestshook render --templates my-templates --strict
@@ -43,7 +45,14 @@ _STDOUT = "-"
 @click.option(
     "-o", "place", metavar="DIR|-", default="docs", show_default=True, help="The pages' folder; - is standard output."
 )
-@click.option("--format", "form", type=click.Choice(["mkdocs"]), default="mkdocs", show_default=True, help="A dialect.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="mkdocs",
+    show_default=True,
+    help="Markdown for MkDocs, or one file of HTML that opens from disk.",
+)
 @click.option("--part", type=click.Choice(PARTS), default="page", show_default=True, help="Only this part of the page.")
 @click.option(
     "--templates",
@@ -66,14 +75,14 @@ def render(
     watch: bool,
     strict: bool,
 ) -> int:
-    """Write recordings as pages: NAME.md in DIR for each, or NAME.PART.md for one part of it.
+    """Write recordings as pages: NAME.md (NAME.html) in DIR for each, or NAME.PART.md for one part of it.
 
     A FILE is an annotation file (docs/annotations.md): what ends in .yaml or has a slash. It says which recording it
     speaks of. A page of ours that is there is replaced. Without TRACE or FILE it is the newest recording.
     """
     if watch and place == _STDOUT:
         raise click.UsageError("--watch writes files again and again: give another -o")
-    wishes = Wishes(names, place, part, templates, force)
+    wishes = Wishes(names, place, form, part, templates, force)
     pages, complaints = _render(wishes)
     if open_it and place != _STDOUT:
         click.launch(pages[0].path)
@@ -90,6 +99,7 @@ class Wishes(NamedTuple):
 
     names: tuple[str, ...]
     place: str
+    form: str
     part: str
     templates: str | None
     force: bool
@@ -110,7 +120,7 @@ def _render(wishes: Wishes) -> tuple[list[Page], int]:
     with opening.reading() as opened:
         pages = _pages(opened, wishes)
         if wishes.part == "page" and not wishes.force:
-            _refuse_others([page.path for page in pages])
+            _refuse_others([page.path for page in pages], wishes.form)
         for page in pages:
             complaints += _write(opened, page, wishes)
     return pages, complaints
@@ -128,6 +138,7 @@ def _write(opened: Opened, page: Page, wishes: Wishes) -> int:
     pieces = render(
         notes.trace if notes is not None else trace, opened.store.body, settings,
         notes=notes, faults=faults, part=wishes.part, templates=wishes.templates,
+        dialect=wishes.form,
     )  # fmt: skip
     _put(page.path, pieces)
     for fault in sorted(faults, key=lambda fault: (fault.path, fault.line)):
@@ -198,7 +209,7 @@ def _placed(pages: Sequence[Page], wishes: Wishes) -> list[Page]:
     """The pages with their files: those that would share one have the recording's id in their names, all of them."""
     if wishes.place == _STDOUT:
         return [page._replace(path=_STDOUT) for page in pages]
-    ending = ".md" if wishes.part == "page" else f".{wishes.part}.md"
+    ending = FORMATS[wishes.form] if wishes.part == "page" else f".{wishes.part}{FORMATS[wishes.form]}"
     stems = [writing.slug(_stem(page.file) if page.file else page.summary.name) for page in pages]
     unique = [
         stem if stems.count(stem) == 1 else f"{stem}-{page.summary.id[:8]}{'-notes' if page.file else ''}"
@@ -209,13 +220,16 @@ def _placed(pages: Sequence[Page], wishes: Wishes) -> list[Page]:
     ]
 
 
-def _refuse_others(paths: Sequence[str]) -> None:
-    """Never replace what somebody else wrote: a page of ours says so in its front matter."""
+def _refuse_others(paths: Sequence[str], form: str) -> None:
+    """Never replace what somebody else wrote: a page of ours says near its beginning that it is one."""
+    from requestshook.page import dialects
+
+    mark = dialects.find(form).mark
     for path in paths:
         if path != _STDOUT and os.path.isfile(path):
             with open(path, encoding="utf-8", errors="replace") as file:
                 head = file.read(2000)
-            if head.strip() and "generator: requestshook" not in head:
+            if head.strip() and mark not in head:
                 raise RequestshookError(
                     f"{path} is no page of requestshook's: give another -o, or --force to replace it"
                 )

@@ -36,6 +36,7 @@ class Author:
         load: Load,
         numbered: Callable[[str], str],
         faults: list[Fault],
+        write: Callable[[str], str] = Markdown,
     ) -> None:
         self.annotations = placed.annotations if placed is not None else Annotations("")
         self.faults = faults
@@ -45,7 +46,7 @@ class Author:
         self.phases = frames.stretches(self.annotations.phases, self.places.call, len(trace.steps), self.fault)
         self.groups = frames.frames(self.annotations.groups, self.places.call, self.fault)
         anchor = self.places.anchor if settings.anchors else None
-        self.prose = Prose(self.places.number, anchor, lambda name: self.shown.get(name), self.fault)
+        self.prose = Prose(self.places.number, anchor, lambda name: self.shown.get(name), self.fault, write)
         self._numbered = numbered
         self._entries = placed.entries if placed is not None else {}
         self._references = references
@@ -91,20 +92,20 @@ class Texts:
         self._author, self._text = author, author.annotations.text
 
     @property
-    def intro(self) -> Markdown:
+    def intro(self) -> str:
         """What stands under the title."""
         return self._author.prose.markdown(self._text.intro)
 
     @property
-    def outro(self) -> Markdown:
+    def outro(self) -> str:
         """What stands at the end."""
         return self._author.prose.markdown(self._text.outro)
 
-    def above(self, part: str) -> Markdown:
+    def above(self, part: str) -> str:
         """What stands between a part's heading and the part."""
         return self._author.prose.markdown(self._text.around.get(part, _NOWHERE).above)
 
-    def below(self, part: str) -> Markdown:
+    def below(self, part: str) -> str:
         """What stands below a part."""
         return self._author.prose.markdown(self._text.around.get(part, _NOWHERE).below)
 

@@ -21,7 +21,10 @@ _BREAK = re.compile(r".*(?:  |\\|<br ?/?>)\Z")
 
 
 class Prose:
-    """Writes texts; `number` and `anchor` know steps, `value` the variables, `fault` hears what cannot be filled in."""
+    """Writes texts; `number` and `anchor` know steps, `value` the variables, `fault` hears what cannot be filled in.
+
+    `write` makes of the Markdown what the page's format has.
+    """
 
     def __init__(
         self,
@@ -29,19 +32,21 @@ class Prose:
         anchor: Callable[[int], str] | None,
         value: Callable[[str], str | None],
         fault: Callable[[int, str], None],
+        write: Callable[[str], str] = Markdown,
     ) -> None:
         self._number, self._anchor, self._value, self._fault = number, anchor, value, fault
+        self._write = write
 
-    def markdown(self, text: Text | None) -> Markdown:
+    def markdown(self, text: Text | None) -> str:
         """The text as the page has it; empty where there is none."""
         if text is None:
-            return Markdown("")
+            return self._write("")
         parts, position = [], 0
         for mention in text.mentions:
             parts += [text.value[position : mention.begin], self._mentioned(mention, text.value)]
             position = mention.end
         parts.append(text.value[position:])
-        return Markdown("\n".join(_broken("".join(parts).strip("\n").split("\n"))))
+        return self._write("\n".join(_broken("".join(parts).strip("\n").split("\n"))))
 
     def _mentioned(self, mention: Mention, text: str) -> str:
         written = self._variable(mention) if mention.variable is not None else self._steps(mention)

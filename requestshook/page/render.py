@@ -6,37 +6,25 @@ A first pass reads every message once and keeps nothing but the numbers of its p
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jinja2
 
 from requestshook.annotations.placing import Fault, Placed
 from requestshook.errors import RequestshookError
-from requestshook.page import callmap, command, diagram, escape, figures, lanes, log, rst
+from requestshook.page import callmap, command, diagram, dialects, figures, lanes, log
 from requestshook.page.author import Author, Texts, table
+from requestshook.page.dialect import Dialect
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.references import References
 from requestshook.page.settings import PageSettings, Words
-from requestshook.page.steps import StepWriter, Tab
+from requestshook.page.steps import StepWriter
 from requestshook.trace.calls import Trace
 from requestshook.trace.disagreeing import Load
 
-PARTS = ("page", "command", "map", "diagram", "variables", "steps", "log")
 SEARCHED_STEPS = 50  # a page of more is left out of the site's search: its code blocks are most of the index
 WIDE_LANES = 6  # a map of more services takes the table of contents' room
-TAB_INDENT = 4
-_FILTERS: dict[str, Callable[[str], escape.Markdown]] = {
-    "inline": escape.inline,
-    "title": escape.title,
-    "link": escape.link,
-    "code": escape.code,
-    "markdown": escape.Markdown,
-    "rst": rst.text,
-    "rst_heading": rst.heading,
-    "rst_code": rst.code,
-}
 
 
 def render(
@@ -48,33 +36,40 @@ def render(
     faults: list[Fault] | None = None,
     part: str = "page",
     templates: str | os.PathLike[str] | None = None,
+    dialect: str = "mkdocs",
 ) -> Iterator[str]:
-    """The pieces of a page, or of one part of it.
+    """The pieces of a page, or of one part of it, in the format `dialect` (one of `dialects.DIALECTS`).
 
     `load` gives a message's body by its `ref`, and is called twice for each. `notes` are the author's, laid on this
     trace; what does not fit it is in `faults` once the last piece was given. Templates in the folder `templates`
     replace ours one by one. Raises RequestshookError where a template is at fault.
     """
     settings = settings or PageSettings()
+    form = dialects.find(dialect)
+    if part not in form.parts:
+        raise RequestshookError(f"a page in the format {form.name} has no {part}: {', '.join(form.parts)}")
     try:
-        context = _context(trace, load, settings, notes, [] if faults is None else faults)
+        context = _context(trace, load, settings, notes, [] if faults is None else faults, form)
         names = tuple(variable.name for variable in context["variables"])
-        template = _environment(settings, templates, names).get_template(
-            "page.md.jinja2" if part == "page" else f"_{part}.md.jinja2"
-        )
-        yield from template.generate(context)
+        template = _environment(form, settings, templates, names).get_template(form.template(part))
+        yield from template.generate(context, part=part)
     except jinja2.TemplateError as error:
         raise RequestshookError(_fault(error)) from error
 
 
 def _context(
-    trace: Trace, load: Load, settings: PageSettings, notes: Placed | None, faults: list[Fault]
+    trace: Trace,
+    load: Load,
+    settings: PageSettings,
+    notes: Placed | None,
+    faults: list[Fault],
+    form: Dialect,
 ) -> dict[str, Any]:
     words = Words(settings.labels)
     pseudonyms = Pseudonyms()
     numbers = {call.id: call.request_step for call in trace.calls}
     references = References(trace.calls, settings)
-    author = Author(trace, notes, references, settings, load, pseudonyms.numbered, faults)
+    author = Author(trace, notes, references, settings, load, pseudonyms.numbered, faults, form.prose)
     writer = StepWriter(load, settings, words, pseudonyms, references, author, numbers)
     writer.views.follow(trace.calls)
     pseudonyms.note(command.texts(trace))
@@ -103,48 +98,22 @@ def _context(
 
 
 def _environment(
-    settings: PageSettings, templates: str | os.PathLike[str] | None, names: Sequence[str]
+    form: Dialect, settings: PageSettings, templates: str | os.PathLike[str] | None, names: Sequence[str]
 ) -> jinja2.Environment:
-    loaders: list[jinja2.BaseLoader] = [jinja2.PackageLoader("requestshook.templates", "")]
+    loaders: list[jinja2.BaseLoader] = [jinja2.PackageLoader("requestshook.templates", form.folder)]
     if templates is not None:
         loaders.insert(0, jinja2.FileSystemLoader(os.fspath(templates)))
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(loaders),
         undefined=jinja2.StrictUndefined,
-        finalize=escape.finish,
+        finalize=form.finish,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters |= _FILTERS
-    environment.filters["fence"] = partial(escape.fence, snippets=settings.snippets)
-    environment.filters["label"] = partial(escape.label, names=names)
-    environment.filters["console"] = _console
-    environment.filters["tab"] = partial(_tab, snippets=settings.snippets)
+    environment.filters |= form.filters(settings, names)
     return environment
-
-
-def _console(shown: command.Command) -> str:
-    """What follows the opening fence of the command."""
-    info = "console" + (f' title="{escape.title(shown.title)}"' if shown.title else "")
-    return info + _marked(shown.highlights)
-
-
-def _tab(tab: Tab, *, snippets: bool) -> escape.Markdown:
-    """A tab's fence, indented to stand under its label."""
-    info = f'{tab.language} title="{escape.title(tab.title)}" linenums="1"' + _marked(tab.highlights)
-    return escape.fence(tab.lines, info, indent=TAB_INDENT, snippets=snippets)
-
-
-def _marked(lines: Sequence[int]) -> str:
-    """`hl_lines` with ranges: `5 12-14`."""
-    if not lines:
-        return ""
-    starts = [n for n in lines if n - 1 not in lines]
-    ends = [n for n in lines if n + 1 not in lines]
-    ranges = (str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
-    return f' hl_lines="{" ".join(ranges)}"'
 
 
 def _fault(error: jinja2.TemplateError) -> str:
