@@ -22,6 +22,7 @@ class _Point(NamedTuple):
     at: float
     is_request: bool  # responses first
     straight: float  # `at` before it was bent
+    process: tuple[str, int]  # places in files of two processes cannot be compared
     place: int  # of its line in its file
     id: str
     kind: str
@@ -69,7 +70,9 @@ def _points(drafts: list[Draft]) -> tuple[list[_Point], dict[int, list[int]]]:
             if indices:
                 at = max(at, points[indices[-1]].at)
                 followers[indices[-1]].append(index)
-            points.append(_Point(at, kind == "request", straight, sight.places[kind], draft.id, kind, number))
+            process = sight.origin.host, sight.origin.pid
+            place = sight.places[kind]
+            points.append(_Point(at, kind == "request", straight, process, place, draft.id, kind, number))
             indices.append(index)
         own[draft.id] = indices
     return points, followers
