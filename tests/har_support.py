@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -104,16 +105,13 @@ _OUTSIDE = st.tuples(
 
 
 def _told_apart(found: tuple[list[Event], list[list[Event]]]) -> list[Event]:
-    """Every exchange with a number of its own, and every line at a time of its own, as clocks have it."""
+    """Every exchange with a number of its own, and no two lines at one time, whichever way clocks are shifted."""
     events: list[Event] = list(found[0])
-    times: set[float] = set()
+    parts = random.Random(7)
     for number, lines in enumerate(found[1], 1):
         for line in lines:
-            at = line.at
-            while at in times:
-                at += 0.5
-            times.add(at)
-            events.append(line._replace(at=at, origin=line.origin._replace(n=number)))  # type: ignore[union-attr] # a call's
+            at, origin = line.at + parts.random(), line.origin._replace(n=number)  # type: ignore[union-attr] # a call's
+            events.append(line._replace(at=at, origin=origin))
     return events
 
 
