@@ -459,11 +459,13 @@ def test_suspend_and_continue(programs: Programs) -> None:
 
 def test_what_runs_on_in_the_background_lives(programs: Programs) -> None:
     """The end of a command on a terminal hangs up on nothing that it left running there."""
-    mark = programs.home / "mark"
-    with on_terminal(programs, "sh", "-c", f"(sleep 0.7; echo x > {mark}) & echo left") as terminal:
+    mark, go = programs.home / "mark", programs.home / "go"
+    waiting = f"while [ ! -e {go} ]; do sleep 0.05; done; echo x > {mark}"
+    with on_terminal(programs, "sh", "-c", f"({waiting}) & echo left") as terminal:
         terminal.expect("left")
         assert terminal.ended() == 0
         assert not mark.exists()
+        go.touch()
         end = time.monotonic() + 20
         while not mark.exists() and time.monotonic() < end:
             time.sleep(0.02)
