@@ -32,6 +32,8 @@ from requestshook.capture.wire import Ends, Wire  # noqa: E402
 from requestshook.recording import Recorder  # noqa: E402
 
 _ALWAYS, _WHEN_OPEN = "always", "when open"
+_LOG = "mitmproxy.proxy.server"
+_STREAMED = ("Streaming request to ", "Streaming response from ")
 
 
 class RequestshookAddon:
@@ -46,6 +48,7 @@ class RequestshookAddon:
         """Make the options known."""
         self.master = loader.master
         self.options = loader.master.options
+        logging.getLogger(_LOG).addFilter(self._is_news)
         add = loader.add_option
         add(
             "requestshook_dir", str, "",
@@ -120,6 +123,14 @@ class RequestshookAddon:
 
     def done(self) -> None:
         self.wire.done()
+        logging.getLogger(_LOG).removeFilter(self._is_news)
+
+    def _is_news(self, record: logging.LogRecord) -> bool:
+        """mitmproxy logs each message that it streams: since we have all of them streamed, a line a message.
+
+        Nobody asked for these, and to write one is a tenth of what a request costs.
+        """
+        return not str(record.msg).startswith(_STREAMED) or bool(self.options.stream_large_bodies)
 
 
 def _recorder(folder: str) -> Recorder:
