@@ -1,4 +1,4 @@
-"""mitmdump in the ways that are measured: bare, with small addons, with what mitmproxy has for keeping flows, with ours.
+"""mitmdump as it is measured: bare, with small addons, with what mitmproxy has for keeping flows, with ours.
 
 Each is a process of its own in reverse mode before one server, and lives as long as the measure does.
 """
