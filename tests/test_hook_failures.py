@@ -227,7 +227,7 @@ def test_interrupted_while_reading(stream: bool, hooked: Spooled) -> None:
     def serve(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(chunked(JSON)[:-5])
-        over.wait(0.3)
+        over.wait(0.8)  # until it waits for more
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         over.wait(10)
 
