@@ -261,6 +261,7 @@ def run(program: str, server: RawServer, folder: Path, **options: Any) -> subpro
         [sys.executable, "-W", "error", "-c", program, server.url],
         env={
             "PYTHONPATH": INJECT,
+            "PYTHONDONTWRITEBYTECODE": "1",  # where files may not grow, half a module would be kept for everybody
             "REQUESTSHOOK": "1",
             "REQUESTSHOOK_DIR": str(folder),
             "REQUESTSHOOK_TRACE": "0123456789abcdef" * 2,
