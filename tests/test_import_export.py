@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from addon_support import free_port, proxy
+from addon_support import free_port, mitmdump, proxy
 from cli_support import command, environment
 from har_support import check_har, entry, write
 
@@ -397,7 +397,7 @@ def test_mitmdump_s_hardump(typed: Typed, tmp_path: Path, shop: str) -> None:
 
 
 def test_a_command_s_recording(typed: Typed, tmp_path: Path, shop: str) -> None:
-    """Command, output, exit status, processes and views of a recording by hook come back, also where it was forgotten."""
+    """What a recording by hook says of its command, processes and calls comes back, also where it was forgotten."""
     sent = f"json={{'password': '{SECRET}', 'b': '글'}}"
     code = f"import requests; print(requests.post('{shop}/form', {sent}).text); exit(3)"
     typed("run", "--name", "one", "--", sys.executable, "-c", code, status=3)
@@ -419,3 +419,14 @@ def _page(typed: Typed, name: str) -> list[str]:
     return [
         line.replace(found, "ID").replace(found[:8], "ID") for line in typed("render", name, "-o", "-").splitlines()
     ]
+
+
+def test_mitmproxy_flows(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recording goes out as flows and comes back."""
+    monkeypatch.setenv("PATH", f"{Path(mitmdump()).parent}:{os.environ['PATH']}")
+    write(tmp_path / "a.har", [entry(), entry(response__status=0, response___error="refused")])
+    typed("import", "a.har")
+    typed("export", "a", "a.flows")
+    assert "b (" in typed("import", "a.flows", "--name", "b")
+    one, two = typed.trace("a")["calls"], typed.trace("b")["calls"]
+    assert [(c["id"], c["status"], c["failure"]) for c in one] == [(c["id"], c["status"], c["failure"]) for c in two]

@@ -97,12 +97,21 @@ def _agent(event: Request) -> str:
 def dump(trace: Trace, load: Load, file: BinaryIO) -> None:
     """Write a recording as mitmproxy's flows, one a call: as pages show it, with its other views beside it."""
     with _mitmdump("write", subprocess.PIPE) as child:
-        feeder = threading.Thread(target=_feed, args=(trace, load, child), daemon=True)
-        feeder.start()
+        copier = threading.Thread(target=_copy, args=(child, file), daemon=True)
+        copier.start()
+        _feed(trace, load, child)  # in this thread: a store belongs to the one that opened it
+        copier.join()
+        child.end(child.fed)
+
+
+def _copy(child: _Child, file: BinaryIO) -> None:
+    try:
         while piece := child.output.read1(1 << 16):
             file.write(piece)
-        feeder.join()
-        child.end(child.fed)
+    except BaseException as error:
+        child.fault = error
+        while child.output.read1(1 << 16):  # so that nobody waits
+            pass
 
 
 def _feed(trace: Trace, load: Load, child: _Child) -> None:
