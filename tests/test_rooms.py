@@ -35,7 +35,24 @@ SHARED = {
         "flowfile",
         "notes",
     },
-    "annotations": {"aligning", "changing", "checks", "ids", "mentions", "model", "sequences", "spelling", "values"},
+    "annotations": {
+        "aligning",
+        "changing",
+        "checks",
+        "ids",
+        "layout",
+        "lines",
+        "mentions",
+        "model",
+        "naming",
+        "origins",
+        "placing",
+        "quoting",
+        "reading",
+        "sequences",
+        "spelling",
+        "values",
+    },
 }
 
 

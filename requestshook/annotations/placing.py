@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from requestshook.annotations import aligning
+from requestshook.annotations.aligning import Alignment
 from requestshook.annotations.model import Annotations, Entry, ValueOf
 from requestshook.config.notes import Notes
 from requestshook.trace import Trace, selecting, without
@@ -35,6 +36,7 @@ class Placed:
     entries: Mapping[str, Entry]  # by the id of the call at which each stands
     calls: Mapping[str, Call]  # by the id that the file gives
     faults: tuple[Fault, ...]
+    alignment: Alignment  # of the file's entries with the trace's calls
 
 
 def place(annotations: Annotations, trace: Trace) -> Placed:
@@ -42,7 +44,7 @@ def place(annotations: Annotations, trace: Trace) -> Placed:
     hidden = {call.id for item in annotations.hide for call in selecting.select(trace.calls, item.selector)}
     shown = without(trace, hidden)
     entries = annotations.entries
-    found = aligning.align([entry.selector for entry in entries], shown.calls, variables=_literals(annotations))
+    found = aligning.align([entry.selector for entry in entries], shown.calls, variables=literals(annotations))
     placed = [(entry, shown.calls[at]) for entry, at in zip(entries, found.placed, strict=True) if at is not None]
     return Placed(
         annotations,
@@ -50,6 +52,7 @@ def place(annotations: Annotations, trace: Trace) -> Placed:
         {call.id: entry for entry, call in placed},
         {entry.id: call for entry, call in placed if entry.id is not None},
         tuple(_faults(annotations, found)),
+        found,
     )
 
 
@@ -58,7 +61,8 @@ def says_something(entry: Entry) -> bool:
     return entry.id is not None or entry.request != _NOTHING or entry.response != _NOTHING
 
 
-def _literals(annotations: Annotations) -> dict[str, str]:
+def literals(annotations: Annotations) -> dict[str, str]:
+    """The variables that are values, by name."""
     return {item.name: item.value for item in annotations.variables if not isinstance(item.value, ValueOf)}
 
 

@@ -34,6 +34,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "collect": Entry("collecting", "Put spool lines into the store."),
         "traces": Entry("reading", "List the recordings."),
         "show": Entry("reading", "Look at one recording, step or call."),
+        "annotate": Entry("annotating", "Begin an annotation file, or add to one what is new."),
         "render": Entry("rendering", "Write a recording as a page."),
     },
     "Exchange": {
