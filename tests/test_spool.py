@@ -155,7 +155,7 @@ spool.write(b"d" * 9 + b"\\n")
 
 def test_a_torn_line_takes_no_other_with_it(tmp_path: Path) -> None:
     """The disk fills up in the middle of a line: the next line that fits stands on a line of its own."""
-    command = [sys.executable, "-c", SMALL_FILES, str(tmp_path)]
+    command = [sys.executable, "-B", "-c", SMALL_FILES, str(tmp_path)]  # -B: no half module is kept for everybody
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)
     assert result.stdout.split("\n")[:2] == ["refused 28", "refused 27"]
     (file,) = tmp_path.iterdir()
