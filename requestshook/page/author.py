@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
@@ -75,6 +75,10 @@ class Author:
             default = self._references.notes(step)
             notes = replace(notes, text=default.text, highlight=default.highlight)
         return notes
+
+    def speaks(self, steps: Iterable[Step]) -> bool:
+        """Whether there is a note or a highlight at any of the steps."""
+        return any(notes.text or notes.highlight or notes.after for notes in map(self.notes, steps))
 
     def marker(self, step: Step, notes: Notes) -> Marker | None:
         """Marks the step's lines; a reference's highlights need not be everywhere."""

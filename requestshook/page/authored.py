@@ -16,8 +16,7 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
-
-from requestshook.page.markup import Html
+from markupsafe import Markup
 
 _INDENT = 4
 _OPENING = re.compile(r'(!!!|\?\?\?\+?|===[!+]?)(?:[ \t]+([\w -]+?))?(?:[ \t]+"(.*)")?[ \t]*\Z')
@@ -25,9 +24,9 @@ _TITLE = re.compile(r'\btitle="([^"]*)"')
 _HANGUL, _KANA = re.compile("[\uac00-\ud7a3]"), re.compile("[\u3040-\u30ff]")
 
 
-def html(text: str) -> Html:
+def html(text: str) -> Markup:
     """The text as HTML; empty where there is nothing."""
-    return Html(_parser().render(text).strip() if text else "")
+    return Markup(_parser().render(text).strip() if text else "")
 
 
 def language(text: str) -> str:

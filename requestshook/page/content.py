@@ -31,25 +31,27 @@ class Content(NamedTuple):
     language: str
     lines: list[str]  # without line feeds
     remark: str = ""  # `64 KiB of 20.2 MiB`
-    is_json: bool = False  # `highlights.selecting` finds paths among its lines
+    is_json: bool = False  # spaced by `json_text.respace`
+    kind: str = "text"  # octets, none (there is no body), unkept (or its end was not seen)
+    size: int = 0  # as sent
+    kept: int = 0  # of it, or of what it was decoded to
+    octets: bytes = b""  # the first, where it is no text
 
 
 def show(message: Message, body: Body | None, text: str | None, words: Words) -> Content:
     """The content of a message; `text` is its text with the page's pseudonyms, where it has text."""
     about = body or message.body
-    if about is None:
-        return Content("text", ["..."], words["body_unseen"])
+    if about is None or (not about.size and message.end != COMPLETE):
+        return Content("text", ["..."], words["body_unseen"], kind="unkept")
     whole = message.end == COMPLETE and not about.cut
-    if not about.size and message.end != COMPLETE:
-        return Content("text", ["..."], words["body_unseen"])
     if text:
         return _text(text, about, message.event.headers, words, whole=whole)
     if isinstance(about.content, bytes) and about.content:
         return _octets(about.content, about, words, whole=whole)
     if (not about.size and about.content is None) or (about.content in ("", b"") and not about.cut):
-        return Content("json", [words["none"]])
+        return Content("json", [words["none"]], kind="none")
     why = about.why or words["body_not_kept"]
-    return Content("text", ["..."], f"{quantities.size(about.size)}, {why}")
+    return Content("text", ["..."], f"{quantities.size(about.size)}, {why}", kind="unkept", size=about.size)
 
 
 def ending(message: Message, words: Words) -> str:
@@ -66,16 +68,17 @@ def ending(message: Message, words: Words) -> str:
 
 def _text(text: str, body: Body, headers: Headers, words: Words, *, whole: bool) -> Content:
     language = _language(headers, text)
-    remark = _remark(len(text.encode("utf-8", "replace")), body, words)
+    kept = len(text.encode("utf-8", "replace"))
+    remark = _remark(kept, body, words)
     if language == "json" or text.lstrip(" \t\r\n")[:1] in ("{", "["):
         lines = json_text.respace(text, cut=not whole)
         if lines is not None:
             if not text.isprintable():
                 lines = [visible(line) for line in lines]
-            return Content("json", lines, remark, True)
+            return Content("json", lines, remark, True, size=body.size, kept=kept)
     if language == "json":
         language = "text"
-    return Content(language, _kept_ends(visible(text).split("\n")), remark)
+    return Content(language, _kept_ends(visible(text).split("\n")), remark, size=body.size, kept=kept)
 
 
 def _kept_ends(lines: list[str]) -> list[str]:
@@ -90,7 +93,9 @@ def _octets(content: bytes, body: Body, words: Words, *, whole: bool) -> Content
     shown = repr(content[:SHOWN_OCTETS])
     if len(content) > SHOWN_OCTETS or not whole:
         shown += "..."
-    return Content("json", [shown], _remark(len(content), body, words))
+    remark = _remark(len(content), body, words)
+    first = content[:SHOWN_OCTETS]
+    return Content("json", [shown], remark, kind="octets", size=body.size, kept=len(content), octets=first)
 
 
 def _remark(kept: int, body: Body, words: Words) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from requestshook.page.settings import PageSettings
-
 PARTS = ("page", "command", "map", "diagram", "variables", "steps", "log")
-Filters = Callable[[PageSettings, Sequence[str]], Mapping[str, Callable[..., Any]]]
+Filters = Callable[[Mapping[str, Any]], Mapping[str, Callable[..., Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +20,10 @@ class Dialect:
     suffix: str  # of its templates: `page.md.jinja2`
     mark: str  # what a page of ours says near its beginning: only such files are replaced
     finish: Callable[[object], str]  # what a template prints, escaped unless it was before
-    filters: Filters  # of the page's settings and the names of its variables
+    filters: Filters  # for what a page has: the templates' context
     prose: Callable[[str], str]  # the author's Markdown, mentions filled in, as what `finish` lets pass
     parts: tuple[str, ...] = PARTS
+    autoescape: bool = False  # Jinja2's own escaping for HTML, behind `finish`
     framed: bool = False  # a part stands in the page's frame: `page` is the only template, and asks for `part`
 
     def template(self, part: str) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 from requestshook.page import command, escape, rst
 from requestshook.page.dialect import Dialect
-from requestshook.page.settings import PageSettings
 from requestshook.page.steps import Tab
 
 TAB_INDENT = 4
@@ -24,7 +23,8 @@ _FILTERS: dict[str, Callable[..., escape.Markdown]] = {
 }
 
 
-def _filters(settings: PageSettings, names: Sequence[str]) -> Mapping[str, Callable[..., Any]]:
+def _filters(context: Mapping[str, Any]) -> Mapping[str, Callable[..., Any]]:
+    settings, names = context["settings"], tuple(variable.name for variable in context["variables"])
     return {
         **_FILTERS,
         "fence": partial(escape.fence, snippets=settings.snippets),

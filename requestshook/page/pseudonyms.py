@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_FORM = re.compile(r"‹(\w+):([0-9a-f]{16})›")
+FORM = re.compile(r"‹(\w+):([0-9a-f]{16})›")
 
 
 class Pseudonyms:
@@ -22,7 +22,7 @@ class Pseudonyms:
         """Number what the texts hold."""
         for text in texts:
             if "‹" in text:
-                for found in _FORM.finditer(text):
+                for found in FORM.finditer(text):
                     if found[0] not in self._numbers:
                         number = self._last[found[1]] = self._last.get(found[1], 0) + 1
                         self._numbers[found[0]] = f"‹{found[1]}-{number}›"
@@ -31,4 +31,4 @@ class Pseudonyms:
         """The text with its numbers; a pseudonym that was never noted stays as it is."""
         if "‹" not in text:
             return text
-        return _FORM.sub(lambda found: self._numbers.get(found[0], found[0]), text)
+        return FORM.sub(lambda found: self._numbers.get(found[0], found[0]), text)

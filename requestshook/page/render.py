@@ -6,16 +6,29 @@ A first pass reads every message once and keeps nothing but the numbers of its p
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import jinja2
 
 from requestshook.annotations.placing import Fault, Placed
 from requestshook.errors import RequestshookError
-from requestshook.page import callmap, command, diagram, dialects, figures, lanes, log
+from requestshook.page import (
+    callmap,
+    command,
+    diagram,
+    dialects,
+    exchanges,
+    failing,
+    figures,
+    lanes,
+    log,
+    nesting,
+    quantities,
+)
 from requestshook.page.author import Author, Texts, table
 from requestshook.page.dialect import Dialect
+from requestshook.page.lives import Lives
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.references import References
 from requestshook.page.settings import PageSettings, Words
@@ -50,8 +63,7 @@ def render(
         raise RequestshookError(f"a page in the format {form.name} has no {part}: {', '.join(form.parts)}")
     try:
         context = _context(trace, load, settings, notes, [] if faults is None else faults, form)
-        names = tuple(variable.name for variable in context["variables"])
-        template = _environment(form, settings, templates, names).get_template(form.template(part))
+        template = _environment(form, context, templates).get_template(form.template(part))
         yield from template.generate(context, part=part)
     except jinja2.TemplateError as error:
         raise RequestshookError(_fault(error)) from error
@@ -73,13 +85,22 @@ def _context(
     writer = StepWriter(load, settings, words, pseudonyms, references, author, numbers)
     writer.views.follow(trace.calls)
     pseudonyms.note(command.texts(trace))
+    lives = Lives((value.name, value.text) for value in author.values)
     for step in trace.steps:
-        pseudonyms.note(writer.texts(step))
+        said = list(writer.said(step))
+        pseudonyms.note(one.text for one in said)
+        lives.note(step, said)
     services = lanes.in_order(trace.calls)
+    by_number = {step.number: step for step in trace.steps}
+    failed = failing.find(trace)
+    rows = callmap.rows(trace.calls, services, pseudonyms, words, author)
+    calls = [row for row in rows if isinstance(row, callmap.Row)]
+    pairs = exchanges.exchanges(trace, calls, failed, pseudonyms, author, settings.variables == "everywhere")
     return {
         "trace": trace,
         "settings": settings,
         "words": words,
+        "moment": quantities.moment(trace.started),
         "title": author.annotations.title or settings.title or trace.name,
         "text": Texts(author),
         "searched": len(trace.steps) <= SEARCHED_STEPS,
@@ -94,11 +115,21 @@ def _context(
         "diagrams": diagram.blocks(trace.steps, services, pseudonyms, author),
         "steps": map(writer.block, trace.steps),
         "log": log.lines(trace, pseudonyms, author),
+        "pairs": pairs,
+        "map_pieces": nesting.rows(pairs, author.phases, author.groups),
+        "step_pieces": nesting.nested(pairs, author.phases, author.groups),
+        "block": lambda number: writer.block(by_number[number]),
+        "failures": exchanges.chains(trace, failed, pairs),
+        "states": failing.states(failed, trace.calls),
+        "lives": lives.hidden(pseudonyms.numbered),
+        "named_lives": lives.named(),
+        "noted": author.speaks(trace.steps),
+        "places": author.places,
     }
 
 
 def _environment(
-    form: Dialect, settings: PageSettings, templates: str | os.PathLike[str] | None, names: Sequence[str]
+    form: Dialect, context: dict[str, Any], templates: str | os.PathLike[str] | None
 ) -> jinja2.Environment:
     loaders: list[jinja2.BaseLoader] = [jinja2.PackageLoader("requestshook.templates", form.folder)]
     if templates is not None:
@@ -107,12 +138,13 @@ def _environment(
         loader=jinja2.ChoiceLoader(loaders),
         undefined=jinja2.StrictUndefined,
         finalize=form.finish,
+        autoescape=form.autoescape,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters |= form.filters(settings, names)
+    environment.filters |= form.filters(context)
     return environment
 
 

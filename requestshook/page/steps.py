@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 from requestshook import tags
@@ -45,6 +46,16 @@ class Tab:
     lines: list[str]
     highlights: tuple[int, ...] = ()
     after: str = ""  # the author's Markdown
+    kind: str = ""  # header, query, body or failure
+    content: content.Content | None = None  # of a body
+
+
+class Said(NamedTuple):
+    """Captured text, and where a step has it: in the header of a name, in the body, the failure, or elsewhere."""
+
+    place: str
+    name: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,7 @@ class StepBlock:
     reference: tuple[str, str] | None = None  # title and URL
     text: str = ""  # the author's Markdown
     after: str = ""
+    start: tuple[str, str, str] = ("", "", "")  # method, target, version; or version, status, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +97,20 @@ class StepWriter:
         object.__setattr__(self, "_hidden", hidden)
         object.__setattr__(self, "views", Views(self.words, self.pseudonyms, self.load))
 
-    def texts(self, step: Step) -> Iterator[str]:
+    def said(self, step: Step) -> Iterator[Said]:
         """All captured text of a step in the order of the page, for the first pass."""
         message = self.message(step)
-        yield step.call.target
+        yield Said("", "", step.call.target)
         if message is None:
-            yield _error(step.call)
-            yield from self.views.texts(step.number)
-            return
-        for _, value in self._headers(message):
-            yield value
-        body = self._load(message)
-        if body is not None and isinstance(body.content, str):
-            yield body.content
-        yield from self.views.texts(step.number)
+            yield Said("failure", "", _error(step.call))
+        else:
+            for name, value in self._headers(message):
+                yield Said("header", name, value)
+            body = self._load(message)
+            if body is not None and isinstance(body.content, str):
+                yield Said("body", "", body.content)
+        for text in self.views.texts(step.number):
+            yield Said("", "", text)
 
     def message(self, step: Step) -> Message | None:
         """What the page shows of a step: the chosen view's message, else the innermost; None for a failure."""
@@ -130,7 +142,17 @@ class StepWriter:
             reference=self.references.shown(step.number),
             text=self.author.prose.markdown(notes.text),
             after=self.author.prose.markdown(notes.after),
+            start=self._start(step),
         )
+
+    def _start(self, step: Step) -> tuple[str, str, str]:
+        message, numbered = self.message(step), self.pseudonyms.numbered
+        if message is None:
+            return "", error_name(step.call), ""
+        event = message.event
+        if isinstance(event, Response):
+            return event.http, str(event.status), numbered(event.reason or _phrase(event.status))
+        return step.call.method, numbered(step.call.target), event.http
 
     def _target(self, call: Call) -> str:
         target = self.pseudonyms.numbered(call.target)
@@ -154,7 +176,7 @@ class StepWriter:
         if message is None:
             lines = visible(self.pseudonyms.numbered(_error(step.call))).split("\n")
             marked = marker.body(lines, is_json=False, is_text=True, cut=False) if marker else ()
-            yield Tab(self.words["failure"], "text", heading, lines, marked, write(notes.body_after))
+            yield Tab(self.words["failure"], "text", heading, lines, marked, write(notes.body_after), "failure")
         else:
             yield self._header_tab(message, heading, marker, write(notes.header_after))
             if step.kind == "request":
@@ -167,7 +189,7 @@ class StepWriter:
         lines = self._header_lines(message) or [self.words["none"]]
         shown = self._headers(message)
         marked = marker.headers(shown, message.event.headers) if marker else ()
-        return Tab(self.words["header"], "http", heading, lines, marked, after)
+        return Tab(self.words["header"], "http", heading, lines, marked, after, "header")
 
     def _query_tab(self, step: Step, heading: str, marker: Marker | None) -> Iterator[Tab]:
         """The query's pairs, where the heading does not show them well, or the author marks one."""
@@ -176,7 +198,8 @@ class StepWriter:
             pairs = query.split("&")
             keys = [unquote_plus(pair.partition("=")[0]) for pair in pairs]
             marked = marker.query(keys) if marker else ()
-            yield Tab(self.words["query"], "text", heading, [_in_line(pair) for pair in pairs], marked)
+            lines = [_in_line(pair) for pair in pairs]
+            yield Tab(self.words["query"], "text", heading, lines, marked, kind="query")
 
     def _body_tab(self, message: Message, heading: str, marker: Marker | None, after: str) -> Tab:
         body = self._load(message)
@@ -187,7 +210,7 @@ class StepWriter:
             cut = body is not None and body.cut
             marked = marker.body(shown.lines, is_json=shown.is_json, is_text=text is not None, cut=cut)
         title = _joined(heading, shown.remark)
-        return Tab(self.words["body"], shown.language, title, shown.lines, marked, after)
+        return Tab(self.words["body"], shown.language, title, shown.lines, marked, after, "body", shown)
 
     def _remarks(self, step: Step) -> Iterator[str]:
         call, message = step.call, self.message(step)

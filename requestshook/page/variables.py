@@ -84,6 +84,10 @@ class Names:
         longest_first = sorted(spelled, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(_whole, longest_first))) if spelled else None
 
+    def found(self, text: str) -> set[str]:
+        """The names whose values stand in a text."""
+        return {self._names[found][1:-1] for found in self._pattern.findall(text)} if self._pattern else set()
+
     def named(self, text: str) -> str:
         """The text with the names."""
         return self._pattern.sub(lambda found: self._names[found[0]], text) if self._pattern else text
