@@ -7,6 +7,7 @@ from collections.abc import Collection
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 _IPV4 = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})")
+_PLAIN_HOST = re.compile(r"https?://([a-z0-9.-]+)(?::[0-9]*)?(?=[/?#]|\Z)")  # what most URLs begin with
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PLAIN_PATH = re.compile(r'[!"$&->@-~]*')
 _SEGMENT_SAFE = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in "/%?#")
@@ -15,6 +16,9 @@ _QUERY_SAFE = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in "%#&=+*
 
 def host_of(url: str) -> str:
     """The host of a URL in lower case, without port and brackets; empty where there is none."""
+    plain = _PLAIN_HOST.match(url)
+    if plain is not None and url.isascii() and url.isprintable():
+        return plain[1]
     try:
         return urlsplit(url).hostname or ""
     except ValueError:

@@ -17,6 +17,7 @@ LOWER = frozenset(name.lower() for name in ALL)
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[\w.:@/+-]{1,128}", re.ASCII)
+_NOT_IN_NAME = re.compile(r"[^\w.:@/+-]", re.ASCII)
 _NO_PROGRAM = re.compile(r"(python|pypy|gunicorn|uwsgi|__main__|-)[\w.-]*|", re.ASCII)
 
 
@@ -69,7 +70,7 @@ def inbound(id: str | None, caller: str | None, parent: str | None, trace: str |
 
 def as_name(text: str) -> str:
     """Any text as a name that a tag may carry."""
-    return re.sub(r"[^\w.:@/+-]", "-", text, flags=re.ASCII)[:128] or "-"
+    return text if _NAME.fullmatch(text) else _NOT_IN_NAME.sub("-", text)[:128] or "-"
 
 
 def product(user_agent: str) -> str | None:

@@ -68,6 +68,20 @@ def test_host_is_what_http_client_sends(url: str) -> None:
     assert addresses.host_header(url) == (value.decode() if isinstance(value, bytes) else value)
 
 
+_AUTHORITIES = st.text("aB0.-:@[]_%/?#\\\t é", max_size=12)
+
+
+@given(st.sampled_from(("http", "https", "HTTP", "ftp", "")), _AUTHORITIES, st.text(max_size=6))
+def test_host_is_what_urlsplit_finds(scheme: str, authority: str, rest: str) -> None:
+    """The host of any text is that of urlsplit, and none where that refuses it."""
+    url = f"{scheme}://{authority}{rest}"
+    try:
+        expected = addresses.urlsplit(url).hostname or ""
+    except ValueError:
+        expected = ""
+    assert addresses.host_of(url) == expected
+
+
 def test_the_longest_base_wins() -> None:
     """A service below another's address is itself, and a base ends at a slash."""
     services = [

@@ -25,6 +25,7 @@ class Notes:
 
     def __init__(self) -> None:
         self._told: WeakKeyDictionary[Any, _Told] = WeakKeyDictionary()
+        self._any = False  # most proxies never meet one, and are asked after each step of each flow
 
     def know(self, flow: Any, origin: Origin) -> None:
         """A flow that is recorded under this origin."""
@@ -32,8 +33,11 @@ class Notes:
 
     def look(self, flow: Any, recorder: Recorder) -> None:
         """Tell the recorder what is written to the flow, if that is new."""
+        if not (self._any or flow.comment or flow.marked):
+            return
         said = (str(flow.comment or "")[:_LONGEST], str(flow.marked or "")[:100])
         told = self._told.get(flow)
         if told is not None and told.said != said:
             told.said = said
+            self._any = True
             recorder.emit(Note(time.time(), told.origin, *said))

@@ -110,12 +110,12 @@ class Wire:
 
     def _ends(self, flow: Any) -> Ends:
         """Both ends by the port that the client came in by; the callee is everybody's in a forward proxy."""
-        port = flows.port(flow)
+        port, is_reverse = flows.port(flow), flows.mode(flow) == "reverse"
         found = self.listeners.get(port) if port is not None else None
-        if found is None and port is not None and flows.mode(flow) == "reverse":
+        if found is None and port is not None and is_reverse:
             found = Ends(*self.recorder.listener(port))
         caller, callee = found or _UNKNOWN
-        if flows.mode(flow) != "reverse":
+        if not is_reverse:
             callee = None
         elif callee is None:
             callee = self.ends.callee

@@ -267,6 +267,8 @@ class Redactor:
         if body is None:
             return None
         content_type = content_encoding = ""
+        if not body.content:  # nothing that they would tell of
+            headers = ()
         for name, value in headers:
             if len(name) == 12 and name.lower() == "content-type":
                 content_type = value
