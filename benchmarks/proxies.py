@@ -6,10 +6,8 @@ Each is a process of its own in reverse mode before one server, and lives as lon
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +15,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.processes import ROOT, environment
+from requestshook import mitmdump
+from requestshook.errors import RequestshookError
 
 Options = Callable[[Path], Sequence[str]]
 """What mitmdump is started with, beside what all are; the folder is its own."""
@@ -74,6 +74,7 @@ PROXIES: dict[str, Options] = {
     "no-op": _script("".join(map(_NO_OP.format, _HOOKS))),
     "two headers": _script(_HEADERS),
     "stream": _script(_STREAM),
+    "-q": lambda folder: ("-q",),
     "hardump": lambda folder: ("--set", f"hardump={folder / 'flows.har'}"),
     "-w": lambda folder: ("-w", str(folder / "flows.mitm")),
     "large": lambda folder: ("--set", "stream_large_bodies=1"),
@@ -101,11 +102,13 @@ class Proxy:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
-def mitmdump() -> str | None:
-    """mitmdump's path: REQUESTSHOOK_TEST_MITMDUMP, beside this interpreter, or on PATH."""
-    beside = Path(sys.executable).with_name("mitmdump")
+def program() -> str | None:
+    """mitmdump's path, by REQUESTSHOOK_TEST_MITMDUMP or where requestshook finds it; None where there is none."""
     given = os.environ.get("REQUESTSHOOK_TEST_MITMDUMP")
-    return shutil.which(given or (str(beside) if beside.exists() else "mitmdump"))
+    try:
+        return given or mitmdump.find()
+    except RequestshookError:
+        return None
 
 
 @contextmanager
@@ -120,13 +123,13 @@ def proxies(names: Sequence[str], server: str) -> Iterator[dict[str, Proxy]]:
 
 @contextmanager
 def _proxy(name: str, server: str) -> Iterator[Proxy]:
-    program = mitmdump()
-    assert program is not None
+    path = program()
+    assert path is not None
     with tempfile.TemporaryDirectory(prefix="benchmark-") as place, socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
         free.close()
         folder = Path(place)
-        command = [program, "--set", f"confdir={folder / 'mitmproxy'}", "--set", "connection_strategy=lazy"]
+        command = [path, "--set", f"confdir={folder / 'mitmproxy'}", "--set", "connection_strategy=lazy"]
         command += ["--mode", f"reverse:{server}@127.0.0.1:{port}", *PROXIES[name](folder)]
         env = environment()
         env.pop("PYTHONPATH")

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from benchmarks import messages, server
-from benchmarks.proxies import Proxy, mitmdump, proxies
+from benchmarks.proxies import Proxy, program, proxies
 from benchmarks.results import Figure, Result, Row, above, below, figure, ratios
 from benchmarks.scale import Scale
+from requestshook import mitmdump
 
 _WORDS = {
     "bare": "mitmdump",
     "bare again": "mitmdump in a second process (the noise)",
+    "-q": "`mitmdump -q`, which prints nothing",
     "no-op": "an addon that does nothing",
     "two headers": "an addon that sets two headers",
     "stream": "an addon that streams all bodies",
@@ -47,15 +49,20 @@ class _Spent(NamedTuple):
 
 def small(scale: Scale) -> Result:
     """Requests that are answered with 1 KB of JSON, and requests that bring as much."""
-    rows: list[Row] = []
-    if mitmdump() is None:
+    path = program()
+    if path is None:
         return _left_out("wire")
+    rows: list[Row] = []
     for method, words in (("GET", ""), ("POST", ", 1 KB up as well")):
         spent, peaks = _measure(scale, method)
         rows += _cpu(spent, words)
         if method == "GET":
             rows += _by_clock(spent, peaks)
-    return Result("wire", "A request through mitmdump with 1 KB of JSON", tuple(rows))
+    return Result("wire", f"A request through {_named(path)}, answered with 1 KB of JSON", tuple(rows))
+
+
+def _named(path: str) -> str:
+    return f"mitmdump {'.'.join(map(str, mitmdump.version(path)))}"
 
 
 def _left_out(name: str) -> Result:
@@ -81,28 +88,34 @@ def _by_clock(spent: dict[str, list[_Spent]], peaks: dict[str, list[int]]) -> li
     for name in ("bare", "-w", "hardump", "redacted"):
         rounds = spent[name]
         rows.append(Row(f"{_WORDS[name]}: requests a second", figure([round.rate for round in rounds], "/s")))
+        percentiles = statistics.quantiles([value for round in rounds for value in round.latencies], n=100)
         for of in (50, 99):
-            found = [statistics.quantiles(round.latencies, n=100)[of - 1] * 1000 for round in rounds]
-            rows.append(Row(f"{_WORDS[name]}: latency, p{of}", figure(found, "ms")))
+            rows.append(Row(f"{_WORDS[name]}: latency, p{of}", figure([percentiles[of - 1] * 1000], "ms")))
         more = figure([(peak - bare) / _MIB for peak, bare in zip(peaks[name], peaks["bare"])], "MiB")
+        words = f"{_WORDS[name]}: memory on top after {_made(rounds, peaks[name]):,} requests"
         if name == "redacted":
-            rows.append(below(f"{_WORDS[name]}: memory on top", more, _MEMORY))
+            rows.append(below(words, more, _MEMORY))
         elif name != "bare":
-            rows.append(Row(f"{_WORDS[name]}: memory on top", more))
+            rows.append(Row(words, more))
     return rows
+
+
+def _made(rounds: list[_Spent], processes: list[int]) -> int:
+    """How many requests each of the processes was measured with."""
+    return sum(len(round.latencies) for round in rounds) // len(processes)
 
 
 def _measure(scale: Scale, method: str) -> tuple[dict[str, list[_Spent]], dict[str, list[int]]]:
     """For each proxy what each round took, the proxies taking turns, and its peak of memory in the end."""
     spent: dict[str, list[_Spent]] = defaultdict(list)
     peaks: dict[str, list[int]] = defaultdict(list)
-    count = scale.of(200, 3)
+    count = scale.of(60, 3)
     with server.running() as url:
         for _ in range(scale.of(4)):  # fresh processes: no two lie alike in memory
             with proxies(list(_WORDS), url) as found:
                 for proxy in found.values():
                     _requests(proxy, method, scale.of(100, 1))  # to warm up
-                for number in range(scale.of(15)):
+                for number in range(scale.of(40)):
                     names = list(found) if number % 2 else list(reversed(found))
                     for name in names:
                         spent[name].append(_requests(found[name], method, count))
@@ -177,7 +190,8 @@ def _more(connection: socket.socket) -> bytes:
 
 def large(scale: Scale) -> Result:
     """Bodies of 256 MiB, sent in pieces of 64 KiB."""
-    if mitmdump() is None:
+    path = program()
+    if path is None:
         return _left_out("wire-streams")
     size = scale.of(256, 1) * _MIB
     rows: list[Row] = []
@@ -186,7 +200,7 @@ def large(scale: Scale) -> Result:
         rows.append(Row(f"{way}, `stream_large_bodies`", figure([size / _MIB / v for v in clock["large"]], "MiB/s")))
         for name, words in _LARGE.items():
             rows += _row(f"{way}, {words}", name, (cpu, clock), more)
-    title = f"A stream of {size // _MIB} MiB through mitmdump beside `stream_large_bodies`"
+    title = f"A stream of {size // _MIB} MiB through {_named(path)} beside `stream_large_bodies`"
     return Result("wire-streams", title, tuple(rows))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+_MITMDUMP = {name: value for name, value in os.environ.items() if name == "REQUESTSHOOK_TEST_MITMDUMP"}  # read now
 NAMES = (
     "calls-1k",
     "calls-100k",
@@ -28,7 +29,8 @@ NAMES = (
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """`python -m benchmarks` from the checkout."""
     command = [sys.executable, "-m", "benchmarks", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=60)
+    environ = {**os.environ, **_MITMDUMP}
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=180)
 
 
 @pytest.mark.parametrize("name", NAMES)
