@@ -33,9 +33,11 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Read": {
         "collect": Entry("collecting", "Put spool lines into the store."),
         "traces": Entry("reading", "List the recordings."),
+        "watch": Entry("following", "Follow a recording as it happens."),
         "show": Entry("reading", "Look at one recording, step or call."),
         "annotate": Entry("annotating", "Begin an annotation file, or add to one what is new."),
         "render": Entry("rendering", "Write a recording as a page."),
+        "site": Entry("sites", "Write an mkdocs project around the pages."),
     },
     "Exchange": {
         "import": Entry("exchanging", "Make recordings of HAR, mitmproxy flows or spool lines."),

@@ -103,16 +103,18 @@ def print_json(value: Any, indent: int | None = 2) -> None:
 
 def print_table(heads: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
     """Print a table, as wide as the terminal, or as it needs to be where the output goes elsewhere."""
-    lines = layout(heads, rows, columns())
+    for line in layout(heads, rows, columns()):
+        print_cells(line)
+
+
+def print_cells(line: Sequence[Cell]) -> None:
+    """Print cells that are clean already as one line, never wrapped, with their styles where that is a terminal."""
     if not on_terminal():
-        for line in lines:
-            print("".join(cell.text for cell in line).rstrip())
+        print("".join(cell.text for cell in line).rstrip())
         return
     from rich.text import Text
 
-    screen = console()
-    for line in lines:
-        screen.print(Text.assemble(*((cell.text, cell.style) for cell in line)), overflow="crop", no_wrap=True)
+    console().print(Text.assemble(*((cell.text, cell.style) for cell in line)), overflow="crop", no_wrap=True)
 
 
 def layout(heads: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int | None) -> list[list[Cell]]:
