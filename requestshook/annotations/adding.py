@@ -106,8 +106,8 @@ def _pairs(text: str, name: str) -> list[tuple[Any, Any]]:
 
 
 def _plain(node: Any) -> Any:
-    if isinstance(node, ScalarNode):
-        return node.value
+    if isinstance(node, ScalarNode):  # a text after | at the end of a file without a line end has none itself
+        return node.value.rstrip("\n\x85\u2028\u2029") if node.style in ("|", ">") else node.value
     if isinstance(node, MappingNode):
         return [(_plain(key), _plain(value)) for key, value in node.value]
     return [_plain(item) for item in node.value]

@@ -56,7 +56,7 @@ def read(text: str, name: str) -> Layout:
     """The layout of a file that has no fault, without a byte order mark; RequestshookError for one in brackets."""
     root = Document(text, name).root()
     if root is None or root.empty:
-        return Layout(text, (len(text),), ("  - ",), "calls:")
+        return Layout(text, (_Lines(text).document_end(),), ("  - ",), "calls:")
     if root.node.flow_style:
         raise _in_brackets(root, name, "the file is")
     lines, column, end = _Lines(text), root.node.start_mark.column, root.node.end_mark.index
@@ -135,6 +135,10 @@ class _Lines:
 
     def _header(self, begin: int) -> str:
         return self.text[begin : self.following(begin + 1)].partition("#")[0]
+
+    def document_end(self) -> int:
+        """Where a document that says nothing ends."""
+        return next((begin for begin in self._begins if self.text.startswith("...", begin)), len(self.text))
 
     def gap(self, end: int, below: _Below) -> int:
         """Where new lines go between what ends there and what is below."""
