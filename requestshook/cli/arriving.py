@@ -48,11 +48,6 @@ class Arrivals:
                 yield found
         self._held = held
 
-    @property
-    def holds(self) -> bool:
-        """Whether the next look gives something, even where nothing has changed."""
-        return bool(self._held)
-
     def outdated(self, trace: Trace) -> int:
         """How many steps were given out of order, or nested or named otherwise than is known now."""
         now = {_key(step): _place(step.call) for step in trace.steps}

@@ -55,8 +55,8 @@ class Lines:
         state = "" if trace.ended is not None else "; its end was not seen yet"
         self._tell(f"{flow.summary(trace)}{ending}{state}", "bold")
         if outdated:
-            many = "1 line was" if outdated == 1 else f"{outdated} lines were"
-            self._tell(f"{many} printed before its place was known: `requestshook show` has all in order", "dim")
+            many = "1 line was printed before its" if outdated == 1 else f"{outdated} lines were printed before their"
+            self._tell(f"{many} place was known: `requestshook show` has all in order", "dim")
         terminal.say_next(f"requestshook show {shlex.quote(trace.name)}")
 
     def _tell(self, text: str, style: str) -> None:
