@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "requestshook"
 ROOMS = [
     "errors", "events", "addresses", "tags", "redact", "spool", "settings", "recording", "capture", "wsgi", "_inject",
     "words", "selectors", "highlights", "openapi", "config", "workspace", "mitmdump", "trace", "annotations",
-    "schemas", "store", "collect", "formats", "page", "run", "proxy", "demo", "cli", "__main__",
+    "schemas", "store", "collect", "formats", "page", "site", "run", "proxy", "demo", "cli", "__main__",
 ]  # fmt: skip
 CAPTURE_SIDE = ROOMS[: ROOMS.index("_inject") + 1]
 # What is one room in several files.
