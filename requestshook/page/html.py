@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from markupsafe import Markup
 
-from requestshook.page import authored, markup
+from requestshook.page import authored, markup, quantities
 from requestshook.page.dialect import PARTS, Dialect
 from requestshook.page.markup import Values
 from requestshook.page.panels import Panels
+from requestshook.page.steps import Tab
+
+_TAGS = re.compile(r"(<[^>]*>)")
+_SAFE_URL = re.compile(r"https?://|mailto:|[/#.]|[\w.-]+(?:[/?#]|\Z)", re.IGNORECASE)
 
 
 def _filters(context: Mapping[str, Any]) -> Mapping[str, Callable[..., Any]]:
@@ -20,8 +25,7 @@ def _filters(context: Mapping[str, Any]) -> Mapping[str, Callable[..., Any]]:
     panels = Panels(values, words)
     return {
         "line": markup.in_line,
-        "say": lambda name, **filled: markup.phrase(words[name], **filled),
-        "count": lambda number, one, many: markup.phrase(words[one if number == 1 else many], count=number),
+        "say": lambda name, /, **filled: markup.phrase(words[name], **filled),
         "target": values.target,
         "chips": lambda text: Markup(values.linked(markup.in_line(text))),
         "colour": values.colour,
@@ -29,8 +33,28 @@ def _filters(context: Mapping[str, Any]) -> Mapping[str, Callable[..., Any]]:
         "panel": panels.tab,
         "output": panels.output,
         "language": authored.language,
-        "markdown": Markup,
+        "chipped": lambda text: _chipped(text, values),
+        "breakable": lambda text: markup.in_line(text).replace("-", Markup("-<wbr>")),
+        "size": _size,
+        "url": _url,
     }
+
+
+def _chipped(text: str, values: Values) -> Markup:
+    """The author's HTML with the page's values marked where they stand between tags."""
+    parts = _TAGS.split(text)
+    parts[::2] = map(values.chipped, parts[::2])
+    return Markup("".join(parts))
+
+
+def _size(tabs: Iterable[Tab]) -> str:
+    """How large a message's body was."""
+    return next((quantities.size(tab.content.size) for tab in tabs if tab.content and tab.content.size), "")
+
+
+def _url(url: str) -> str:
+    """An author's URL; nothing where it would be a script."""
+    return url if _SAFE_URL.match(url) else ""
 
 
 DIALECT = Dialect(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from requestshook.page import quantities, steps
+from requestshook.page import callmap, quantities, steps
 from requestshook.page.author import Author
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.trace.calls import Step, Trace
@@ -25,6 +25,7 @@ class Line:
     what: str  # `GET /v2/images`, `200 OK`
     duration: str  # of the call, where it ended
     size: str
+    status: str  # its first digit, `x` where there was none, empty for a request
 
 
 def lines(trace: Trace, pseudonyms: Pseudonyms, author: Author) -> Iterator[Line]:
@@ -42,6 +43,7 @@ def lines(trace: Trace, pseudonyms: Pseudonyms, author: Author) -> Iterator[Line
             what=_what(step, pseudonyms, author),
             duration=_duration(step),
             size=_size(step),
+            status="" if step.kind == "request" else callmap.kind(call),
         )
 
 

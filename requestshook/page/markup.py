@@ -34,7 +34,7 @@ def in_line(text: str) -> Markup:
     return Markup(escape(visible(text).replace("\n", "␊").replace("\t", "␉")))
 
 
-def phrase(word: str, **values: object) -> Markup:
+def phrase(word: str, /, **values: object) -> Markup:
     """A word with `{field}` filled in; what is filled in is escaped unless it was before."""
     return Markup(_NAMED.sub(lambda found: finish(values.get(found[1], found[0])), escape(word)))
 

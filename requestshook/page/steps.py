@@ -5,7 +5,7 @@ The formats' templates put the values on a page, each through `escape`; `text` a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import NamedTuple
@@ -213,21 +213,27 @@ class StepWriter:
         return Tab(self.words["body"], shown.language, title, shown.lines, marked, after, "body", shown)
 
     def _remarks(self, step: Step) -> Iterator[str]:
-        call, message = step.call, self.message(step)
         if step.kind == "request":
             for group in self.author.groups:
                 if group.first == step.number:
                     yield f"{group.kind}: {group.label} ({group.first}–{group.last})"
-            if call.inferred and call.parent in self.numbers:
-                yield self.words.phrase("parent_inferred", step=self.numbers[call.parent])
-            if call.answered is None:
-                yield self.words["unanswered"]
-        elif call.attempts:
-            earlier = ", ".join(_attempt(attempt) for attempt in call.attempts)
-            yield self.words.phrase("attempts_before", count=len(call.attempts) + 1, earlier=earlier)
-        if message is not None and message.end not in (COMPLETE, UNSEEN):
-            yield content.ending(message, self.words)
+        yield from remarks_on(step, self.message(step), self.numbers, self.words)
         yield from self.views.remarks(step.number)
+
+
+def remarks_on(step: Step, message: Message | None, numbers: Mapping[str, int], words: Words) -> Iterator[str]:
+    """What there is to say of a step, its views aside; `numbers` are those of calls' requests, by the calls' ids."""
+    call = step.call
+    if step.kind == "request":
+        if call.inferred and call.parent is not None and call.parent in numbers:
+            yield words.phrase("parent_inferred", step=numbers[call.parent])
+        if call.answered is None:
+            yield words["unanswered"]
+    elif call.attempts:
+        earlier = ", ".join(_attempt(attempt) for attempt in call.attempts)
+        yield words.phrase("attempts_before", count=len(call.attempts) + 1, earlier=earlier)
+    if message is not None and message.end not in (COMPLETE, UNSEEN):
+        yield content.ending(message, words)
 
 
 def heading_of(step: Step, target: str) -> str:
