@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from requestshook.cli import figures
-from requestshook.cli.terminal import Cell, Column
+from requestshook.cli.terminal import Cell, Column, shorten_path
 from requestshook.trace.calls import Call, Message, Trace
 
 HEADS = (
     Column("step", right=True),
     Column("from → to", shrinks=True),
-    Column("request", shrinks=True),
+    Column("request", shrinks=True, fit=shorten_path),
     Column("status"),
     Column("time", right=True),
     Column("size", right=True),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from requestshook.cli import figures
-from requestshook.events import CLOSED, COMPLETE, Body, Note, Request
-from requestshook.trace.calls import UNSEEN, Call, Message, Step
+from requestshook.events import Body, Note, Request
+from requestshook.trace.calls import UNSEEN, Call, Message, Step, Trace
+
+if TYPE_CHECKING:
+    from requestshook.trace.disagreeing import Load
 
 _HEAD = 32  # octets shown of a body that is no text
 
@@ -50,26 +54,43 @@ def first_line(message: Message, call: Call) -> str:
     return f"{event.http} {event.status} {event.reason}".rstrip()
 
 
-def body_lines(message: Message, content: Body | None) -> Iterator[str]:
-    """The body as people read it; `content` is what was kept of it."""
-    body = content if content is not None else message.body
-    if body is not None:
-        if isinstance(body.content, str) and body.content:
-            yield readable(body.content, cut=body.cut)
-        elif body.content:
-            more = "..." if body.size > _HEAD else ""
-            yield f"{bytes(body.content[:_HEAD])!r}{more}"
-    remark = remark_of(message, body)
-    if remark:
-        yield f"({remark})"
+class Content(NamedTuple):
+    """A body as people read it."""
+
+    text: str
+    is_json: bool
+    remark: str  # what is missing of it, and why
 
 
-def readable(text: str, *, cut: bool) -> str:
-    """JSON re-spaced, never re-written, a cut one as far as it goes; any other text as it is."""
+def content_of(message: Message, kept: Body | None) -> Content:
+    """The body: JSON re-spaced, never re-written, a cut one as far as it goes; `kept` is what was kept of it."""
     from requestshook.page import json_text
 
-    lines = json_text.respace(text, cut=cut) if text.lstrip()[:1] in ("{", "[") else None
-    return text if lines is None else "\n".join(lines)
+    body = kept if kept is not None else message.body
+    remark = remark_of(message, body)
+    if body is None or not body.content:
+        return Content("", False, remark)
+    if isinstance(body.content, bytes):
+        more = "..." if body.size > _HEAD else ""
+        return Content(f"{body.content[:_HEAD]!r}{more}", False, remark)
+    looks_so = body.content.lstrip()[:1] in ("{", "[")
+    lines = json_text.respace(body.content, cut=body.cut) if looks_so else None
+    return Content(body.content if lines is None else "\n".join(lines), lines is not None, remark)
+
+
+def remarks(trace: Trace, step: Step, load: Load, labels: Mapping[str, str]) -> Iterator[str]:
+    """What a page says of the step beside its content: earlier tries, what changed on the way, views that disagree."""
+    from requestshook.page.pseudonyms import Pseudonyms
+    from requestshook.page.settings import Words
+    from requestshook.page.steps import remarks_on
+    from requestshook.page.views import Views
+
+    words = Words(labels)
+    numbers = {call.id: call.request_step for call in trace.calls}
+    views = Views(words, Pseudonyms(), load)
+    views.follow([step.call])
+    yield from remarks_on(step, message_of(step), numbers, words)
+    yield from views.remarks(step.number)
 
 
 def remark_of(message: Message, body: Body | None) -> str:
@@ -87,10 +108,6 @@ def remark_of(message: Message, body: Body | None) -> str:
         parts.append(f"{figures.size(body.size)}, no text")
     if body.encoding:
         parts.append(f"sent with {body.encoding}, {figures.size(body.size)}")
-    if message.end == CLOSED:
-        parts.append("closed before its end was read")
-    elif message.end != COMPLETE:
-        parts.append(message.end)
     return "; ".join(parts)
 
 

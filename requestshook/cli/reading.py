@@ -105,7 +105,7 @@ def show(trace: str | None, number: int | None, selector: str | None, as_curl: b
         found = opening.build(opened, summary.id)
         name = shlex.quote(opening.title(summary, opened.store.traces()))
         if number is not None:
-            _show_steps(opened, [_step(found, number)], as_curl, as_json, name)
+            _show_steps(opened, found, [_step(found, number)], as_curl, as_json, name)
         elif selector is not None:
             _show_calls(opened, found, selector, as_curl, as_json, name)
         elif as_json:
@@ -143,7 +143,7 @@ def _show_calls(opened: Opened, trace: Trace, selector: str, as_curl: bool, as_j
         raise NotFoundError(f"no call of {trace.name} is {selector!r}")
     steps = [step for step in trace.steps if any(step.call is call for call in calls)]
     if len(calls) == 1 or as_json:
-        _show_steps(opened, steps, as_curl, as_json, name)
+        _show_steps(opened, trace, steps, as_curl, as_json, name)
         return
     if as_curl:
         raise NotFoundError(f"{len(calls)} calls of {trace.name} are {selector!r}: add @1 to @{len(calls)} to it")
@@ -159,7 +159,7 @@ def select(trace: Trace, selector: str) -> Sequence[Call]:
     return selecting.select(trace.calls, Selector.parse(selector))
 
 
-def _show_steps(opened: Opened, steps: Sequence[Step], as_curl: bool, as_json: bool, name: str) -> None:
+def _show_steps(opened: Opened, trace: Trace, steps: Sequence[Step], as_curl: bool, as_json: bool, name: str) -> None:
     if as_curl:
         _show_curl(opened, steps[0].call)
     elif as_json:
@@ -167,7 +167,7 @@ def _show_steps(opened: Opened, steps: Sequence[Step], as_curl: bool, as_json: b
         terminal.print_json(found[0] if len(found) == 1 else found)
     else:
         for step in steps:
-            _show_step(opened, step)
+            _show_step(opened, trace, step)
         terminal.say_next(f"requestshook show {name} --step {steps[0].number} --curl")
 
 
@@ -176,23 +176,34 @@ def _content(opened: Opened, step: Step) -> Body | None:
     return opened.store.body(shown.ref) if shown is not None and shown.ref is not None else None
 
 
-def _show_step(opened: Opened, step: Step) -> None:
+def _show_step(opened: Opened, trace: Trace, step: Step) -> None:
+    call = step.call
     terminal.say(message.heading(step), "bold")
     terminal.say(message.arrow(step), "dim")
-    for note in step.call.notes if step.kind == "request" else ():
-        terminal.say(message.note(note), "yellow")
+    for note in call.notes if step.kind == "request" else ():
+        terminal.say_sentence(message.note(note), "yellow")
+    for remark in message.remarks(trace, step, opened.store.body, opened.config.page.labels):
+        terminal.say_sentence(remark, "yellow")
     terminal.say()
     shown = message.message_of(step)
     if shown is None:
-        terminal.say(step.call.failure.error if step.call.failure else "", "red")
+        terminal.say_text(call.failure.error if call.failure else "", "red")
     else:
-        terminal.say(message.first_line(shown, step.call))
+        terminal.say(message.first_line(shown, call), flow.status_style(call) if step.kind == "response" else "bold")
         for header, text in shown.event.headers:
-            terminal.say(f"{header}: {text}")
+            terminal.say_header(header, text)
         terminal.say()
-        for text in message.body_lines(shown, _content(opened, step)):
-            terminal.say_text(text)
+        _show_body(message.content_of(shown, _content(opened, step)))
     terminal.say()
+
+
+def _show_body(body: message.Content) -> None:
+    if body.is_json:
+        terminal.say_json(body.text)
+    elif body.text:
+        terminal.say_text(body.text)
+    if body.remark:
+        terminal.say(f"({body.remark})", "dim")
 
 
 def _show_curl(opened: Opened, call: Call) -> None:

@@ -44,7 +44,7 @@ class Lines:
         names += " " * (self._names - terminal.breadth(names))
         what = terminal.clean_cell(_what(arrival))
         if width is not None:
-            what = terminal.shorten(what, width - 8 - self._names - 4 - (len(tail) + 2 if tail else 0))
+            what = terminal.shorten_path(what, width - 8 - self._names - 4 - (len(tail) + 2 if tail else 0))
         cells = [Cell(f"{at:>8}  ", "dim"), Cell(f"{names}  "), Cell(what, _style(arrival))]
         terminal.print_cells([*cells, Cell(f"  {tail}", "dim")] if tail else cells)
         sys.stdout.flush()

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _CONTROL_IN_CELL = re.compile(_CONTROL.pattern[:-1] + "\t\n]")
+_PSEUDONYM = r"‹\w+:[0-9a-f]{16}›"
+_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{16,}")
+_ID_SHOWN = 4  # characters of it
 _GAP = "  "
 _LEAST = 12  # columns that a shrinking column keeps
 
@@ -26,12 +29,38 @@ class Cell(NamedTuple):
     style: str = ""
 
 
+def shorten(text: str, width: int) -> str:
+    """The text within a width: of what is too long, the middle becomes `…`."""
+    if breadth(text) <= width:
+        return text
+    if width < 1:
+        return ""
+    tail = _fitting(reversed(text), (width - 1) // 2)[::-1]
+    return _fitting(text, width - 1 - breadth(tail)) + "…" + tail
+
+
+def shorten_path(text: str, width: int) -> str:
+    """The same for a text that ends in a path: ids give way first, then the path's beginning."""
+    if breadth(text) <= width:
+        return text
+    text = _ID.sub(lambda found: f"{found[0][:_ID_SHOWN]}…", text)
+    head = text[: max(text.find("/"), 0)]
+    room = width - breadth(head) - 1
+    at = text.find("/", max(len(head) + 1, len(text) - room))
+    while at >= 0 and breadth(text[at:]) > room:
+        at = text.find("/", at + 1)
+    if breadth(text) <= width or at < 0 or len(text) - at < room // 3:
+        return shorten(text, width)
+    return f"{head}…{text[at:]}"
+
+
 class Column(NamedTuple):
-    """A column of a table; one that shrinks gives way in its middle where the terminal is narrow."""
+    """A column of a table; one that shrinks gives way where the terminal is narrow, in the way that `fit` says."""
 
     heading: str
     right: bool = False
     shrinks: bool = False
+    fit: Callable[[str, int], str] = shorten
 
 
 def clean(text: str) -> str:
@@ -73,9 +102,46 @@ def say(line: str = "", style: str = "") -> None:
     _print(clean_cell(line), style)
 
 
-def say_text(text: str) -> None:
+def say_text(text: str, style: str = "") -> None:
     """Print captured text of any number of lines."""
-    _print(clean(text), "")
+    _print(clean(text), style)
+
+
+def say_sentence(text: str, style: str = "") -> None:
+    """Print a sentence, broken between its words where the terminal ends."""
+    if on_terminal():
+        console().print(clean_cell(text), style=style, soft_wrap=False)
+    else:
+        print(clean_cell(text))
+
+
+def say_header(name: str, value: str) -> None:
+    """Print a header field; tags of ours, which no program sees, are dim."""
+    if not on_terminal():
+        print(clean_cell(f"{name}: {value}"))
+        return
+    from rich.text import Text
+
+    if name.lower().startswith("x-requestshook-"):
+        console().print(Text(clean_cell(f"{name}: {value}"), "dim"))
+        return
+    line = Text.assemble((clean_cell(name), "cyan"), f": {clean_cell(value)}")
+    line.highlight_regex(_PSEUDONYM, "magenta")
+    console().print(line)
+
+
+def say_json(text: str) -> None:
+    """Print captured JSON, in colours where the output is a terminal."""
+    text = clean(text)
+    if not on_terminal():
+        print(text)
+        return
+    from rich.syntax import Syntax
+
+    coloured = Syntax(text, "json", theme="ansi_dark", background_color="default").highlight(text)
+    coloured.right_crop(len(coloured.plain) - len(text))  # a line feed at the end
+    coloured.highlight_regex(_PSEUDONYM, "magenta")
+    console().print(coloured)
 
 
 def _print(text: str, style: str) -> None:
@@ -143,7 +209,7 @@ def _shrink(heads: Sequence[Column], widths: list[int], width: int | None) -> No
 def _padded(heads: Sequence[Column], widths: Sequence[int], line: Sequence[Cell]) -> list[Cell]:
     padded = []
     for i, (head, wide, cell) in enumerate(zip(heads, widths, line)):
-        text = shorten(cell.text, wide)
+        text = head.fit(cell.text, wide)
         space = " " * (wide - breadth(text))
         text = space + text if head.right else text + space
         padded.append(Cell(text + (_GAP if i < len(heads) - 1 else ""), cell.style))
@@ -161,16 +227,6 @@ def _character_breadth(character: str) -> int:
     if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def shorten(text: str, width: int) -> str:
-    """The text within a width: of what is too long, the middle becomes `…`, because paths differ at their ends."""
-    if breadth(text) <= width:
-        return text
-    if width < 1:
-        return ""
-    tail = _fitting(reversed(text), (width - 1) // 2)[::-1]
-    return _fitting(text, width - 1 - breadth(tail)) + "…" + tail
 
 
 def _fitting(text: Iterable[str], width: int) -> str:
