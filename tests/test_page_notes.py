@@ -80,7 +80,7 @@ def test_variables_stand_for_their_values() -> None:
         '<span class="rh-p">&#47;v2&#47;images&#47;&#123;image&#95;id&#125;' in text
         or "&#123;image&#95;id&#125;" in text
     )
-    assert "->>p3: PUT /v2/images/#123;image_id#125;/file" in text
+    assert "->>+p3: PUT /v2/images/#123;image_id#125;/file" in text
     assert "### (5) PUT /v2/images/a42bfade-" in text
     table = text.partition("## Variables { #variables }")[2].partition("## ")[0]
     assert "| `image_id` | `a42bfade-78ec-4c95-b7b4-272ba265072c` |  |" in table

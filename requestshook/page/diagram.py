@@ -1,12 +1,14 @@
 """The sequence diagram in Mermaid: closed blocks that number their messages as the headings do.
 
-Where all of it is too large for one block, one begins with each phase; a frame that a block's end cuts goes on in the
-next.
+What is too long for one block is cut at phases, else where the least is under way; a frame that a block's end cuts goes
+on in the next. A call is drawn as active while it waits for calls that it made, where all of that is in one block:
+Mermaid takes the end of what never began for an error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from requestshook.page import steps
 from requestshook.page.author import Author
@@ -18,8 +20,12 @@ from requestshook.trace.calls import Step
 MESSAGES = 25  # in one block: more cannot be read
 CHARACTERS = 4_500
 LABEL = 60  # characters of a target
+FRAMES = 4  # around a message; deeper ones would leave no room for it
 _NAME = 40
+_METHOD = 20
+_FEWEST = 10  # messages before a cut that the length alone asks for
 _END = "end"
+_ARROWS = {"request": "->>", "response": "-->>", "failure": "--x"}
 
 
 def blocks(
@@ -27,18 +33,35 @@ def blocks(
 ) -> Iterator[list[Markdown]]:
     """The lines of each block. A block declares only who speaks in it, in the order of the lanes."""
     writer = _Writer(lanes, pseudonyms, author)
-    whole = _Block(writer)
-    if len(found) <= MESSAGES and all(whole.add(step) for step in found):
-        yield from [whole.lines()] if found else []
-        return
-    starts = {phase.first for phase in author.phases}
     block = _Block(writer)
-    for step in found:
-        if (step.number in starts and block.messages) or not block.add(step):
-            yield block.lines()
-            block = _Block(writer, block.open)
-            block.add(step)
-    yield block.lines()
+    for stretch in _stretches(found, {phase.first for phase in author.phases}):
+        for step in stretch:
+            if (step is stretch[0] and block.messages) or not block.add(step):
+                yield block.lines()
+                block = _Block(writer, block.open)
+                block.add(step)
+    if block.messages:
+        yield block.lines()
+
+
+def _stretches(found: Sequence[Step], starts: set[int]) -> Iterator[Sequence[Step]]:
+    """All steps where they are few; else those of each phase, in as many parts as it needs."""
+    if len(found) <= MESSAGES:
+        yield from [found] if found else []
+        return
+    edges = [0, *(place for place, step in enumerate(found) if place and step.number in starts), len(found)]
+    for first, last in pairwise(edges):
+        while last - first > MESSAGES:
+            cut = first + _cut(found[first : first + MESSAGES + 1])
+            yield found[first:cut]
+            first = cut
+        yield found[first:last]
+
+
+def _cut(window: Sequence[Step]) -> int:
+    """Where to cut what is one too long: before the last of its outermost requests."""
+    requests = [place for place, step in enumerate(window) if place >= _FEWEST and step.kind == "request"]
+    return min(reversed(requests), key=lambda place: window[place].call.depth, default=MESSAGES)
 
 
 class _Writer:
@@ -47,59 +70,69 @@ class _Writer:
     def __init__(self, lanes: tuple[str, ...], pseudonyms: Pseudonyms, author: Author) -> None:
         self.place = {name: number for number, name in enumerate(lanes, 1)}
         self.phases = {phase.first: phase.title for phase in author.phases}
-        self._groups = author.groups
+        self._groups = [group for group in author.groups if group.depth < FRAMES]
         self._pseudonyms, self._names = pseudonyms, author.names
 
     def participant(self, name: str) -> str:
-        return f"participant p{self.place[name]} as {mermaid(_short(name, _NAME))}"
+        return f"participant p{self.place[name]} as {_shown(name, _NAME)}"
 
     def beginning(self, number: int) -> list[Frame]:
         """The frames that begin before a step, outer ones first."""
         return [group for group in self._groups if group.first == number]
 
-    def message(self, step: Step) -> str:
+    def message(self, step: Step, activation: str = "") -> str:
+        """The arrow with its text; `activation` is Mermaid's sign after the arrow."""
         call = step.call
-        caller, callee = f"p{self.place[call.caller]}", f"p{self.place[call.callee]}"
-        if step.kind == "request":
-            target = steps.short_path(self._names.named(self._pseudonyms.numbered(call.target)))
-            return f"{caller}->>{callee}: {mermaid(f'{_short(call.method, 20)} {_short(target, LABEL)}')}"
-        arrow = "--x" if step.kind == "failure" else "-->>"
-        return f"{callee}{arrow}{caller}: {mermaid(_short(steps.outcome(step), LABEL)) or '-'}"
+        ends = (call.caller, call.callee) if step.kind == "request" else (call.callee, call.caller)
+        start, end = (f"p{self.place[name]}" for name in ends)
+        return f"{start}{_ARROWS[step.kind]}{activation}{end}: {self._said(step)}"
+
+    def _said(self, step: Step) -> str:
+        if step.kind != "request":
+            return _shown(steps.outcome(step), LABEL)
+        target = steps.short_path(self._names.named(self._pseudonyms.numbered(step.call.target)))
+        return f"{_shown(step.call.method, _METHOD)} {_shown(target, LABEL)}"
 
 
 class _Block:
     """One diagram, as long as it may be."""
 
     def __init__(self, writer: _Writer, reopened: Sequence[Frame] = ()) -> None:
-        self.messages = 0
         self.open = list(reopened)
         self._writer = writer
-        self._lines = [_opening(frame) for frame in reopened]
+        self._lines: list[str | Step] = [_opening(frame) for frame in reopened]
+        self._messages: list[Step] = []
         self._title = ""
         self._speakers: dict[int, str] = {}
-        self._start = 0
-        self._size = len("sequenceDiagram\nautonumber 100000\n") + _size(self._lines)
+        ends = (len(_END) + 1) * len(reopened)
+        self._size = (
+            len("sequenceDiagram\nautonumber 100000\n" + "a title's last lane") + _size(map(_opening, reopened)) + ends
+        )
+
+    @property
+    def messages(self) -> int:
+        """How many it holds."""
+        return len(self._messages)
 
     def add(self, step: Step) -> bool:
         """Take a message up; False where it would make the block too large."""
         writer, call = self._writer, step.call
         beginning = writer.beginning(step.number)
         title = writer.phases.get(step.number, "")
-        added = [*map(_opening, beginning), writer.message(step)]
-        if title and self.messages:
-            added.insert(0, _note(title, call.caller, call.callee, writer.place))
         speakers = {writer.place[name]: writer.participant(name) for name in (call.caller, call.callee)}
+        note = _note(title, speakers) if title else ""
         fresh = {place: text for place, text in speakers.items() if place not in self._speakers}
-        size = _size(added) + _size(fresh.values()) + (len(_END) + 1) * len(beginning) + len(title)
+        opened = [*([note] if note and self.messages else []), *map(_opening, beginning)]
+        written = [writer.message(step, "+"), *fresh.values(), *([note] if note else []), *map(_opening, beginning)]
+        size = _size(written) + (len(_END) + 1) * len(beginning)
         if self.messages and (self.messages == MESSAGES or self._size + size > CHARACTERS):
             return False
-        if not self.messages:
-            self._start, self._title = step.number, title
+        self._title = self._title if self.messages else title
         self._speakers |= fresh
         self._size += size
-        self.messages += 1
+        self._messages.append(step)
         self.open += beginning
-        self._lines += added
+        self._lines += [*opened, step]
         while self.open and self.open[-1].last <= step.number:
             self.open.pop()
             self._lines.append(_END)
@@ -109,23 +142,48 @@ class _Block:
         """The whole diagram; what is open is closed."""
         places = sorted(self._speakers)
         participants = [self._speakers[place] for place in places]
-        title = [f"Note over p{places[0]},p{places[-1]}: {mermaid(_short(self._title, LABEL))}"] if self._title else []
-        head = ["sequenceDiagram", f"autonumber {self._start}", *participants, *title]
-        return [Markdown(line) for line in (*head, *self._lines, *[_END] * len(self.open))]
+        title = [_note(self._title, places)] if self._title else []
+        head = ["sequenceDiagram", f"autonumber {self._messages[0].number}", *participants, *title]
+        signs = _signs(self._messages)
+        written = (line if isinstance(line, str) else self._message(line, signs) for line in self._lines)
+        return [Markdown(line) for line in (*head, *written, *[_END] * len(self.open))]
+
+    def _message(self, step: Step, signs: dict[int, str]) -> str:
+        return self._writer.message(step, signs.get(step.number, ""))
+
+
+def _signs(messages: Iterable[Step]) -> dict[int, str]:
+    """Mermaid's signs by step: `+` and `-` at both ends of each call that begins, makes a call and ends in a block."""
+    begun: dict[str, int] = {}
+    ended: dict[str, int] = {}  # by a call's first end: a failure may follow a response
+    parents = set()
+    for step in messages:
+        call = step.call
+        if step.kind != "request":
+            ended.setdefault(call.id, step.number)
+        else:
+            begun[call.id] = step.number
+            if call.parent in begun and call.parent not in ended:
+                parents.add(call.parent)
+    waiting = [id for id in parents if id in ended]
+    return {begun[id]: "+" for id in waiting} | {ended[id]: "-" for id in waiting}
 
 
 def _opening(frame: Frame) -> str:
-    return f"{frame.kind} {mermaid(_short(frame.label, LABEL))}".rstrip()
+    return f"{frame.kind} {_shown(frame.label, LABEL)}"
 
 
-def _note(title: str, caller: str, callee: str, place: dict[str, int]) -> str:
-    first, last = sorted((place[caller], place[callee]))
-    return f"Note over p{first},p{last}: {mermaid(_short(title, LABEL))}"
+def _note(title: str, places: Iterable[int]) -> str:
+    """A title over the lanes from the first to the last of these."""
+    first, last = min(places), max(places)
+    return f"Note over p{first},p{last}: {_shown(title, LABEL)}"
 
 
 def _size(lines: Iterable[str]) -> int:
     return sum(len(line) + 1 for line in lines)
 
 
-def _short(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[:longest] + "…"
+def _shown(text: str, longest: int) -> str:
+    """Text in the picture, cut where it is long; a dash where there is none."""
+    text = text.strip()
+    return mermaid(text if len(text) <= longest else text[:longest] + "…") or "-"
