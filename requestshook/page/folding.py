@@ -51,7 +51,7 @@ def inside(lines: Sequence[str]) -> str:
     if not keys:
         return ""
     least = min(len(pad) for pad, _ in keys)
-    outer = [key for pad, key in keys if len(pad) == least]
+    outer = list(dict.fromkeys(key for pad, key in keys if len(pad) == least))
     text = ", ".join(outer[:_KEYS])
     return text[:_CHARACTERS] + " …" if len(outer) > _KEYS or len(text) > _CHARACTERS else text
 

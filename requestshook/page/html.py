@@ -15,6 +15,7 @@ from requestshook.page.panels import Panels
 from requestshook.page.steps import Tab
 
 _TAGS = re.compile(r"(<[^>]*>)")
+_UNBROKEN = 30  # characters of an argument
 _SAFE_URL = re.compile(r"https?://|mailto:|[/#.]|[\w.-]+(?:[/?#]|\Z)", re.IGNORECASE)
 
 
@@ -35,6 +36,7 @@ def _filters(context: Mapping[str, Any]) -> Mapping[str, Callable[..., Any]]:
         "language": authored.language,
         "chipped": lambda text: _chipped(text, values),
         "breakable": lambda text: markup.in_line(text).replace("-", Markup("-<wbr>")),
+        "arguments": lambda line: _arguments(line, values),
         "size": _size,
         "url": _url,
     }
@@ -45,6 +47,13 @@ def _chipped(text: str, values: Values) -> Markup:
     parts = _TAGS.split(text)
     parts[::2] = map(values.chipped, parts[::2])
     return Markup("".join(parts))
+
+
+def _arguments(line: str, values: Values) -> Markup:
+    """A command line that breaks between its arguments only, but for long ones."""
+    found = (values.linked(markup.in_line(word)) if word else "" for word in line.split(" "))
+    shown = (f'<span class="a">{word}</span>' if len(word) <= _UNBROKEN else word for word in found)
+    return Markup(" ".join(shown))
 
 
 def _size(tabs: Iterable[Tab]) -> str:

@@ -59,8 +59,9 @@ class Values:
         """A target in two parts, of which the first may be cut short: the last segments stay."""
         shown = in_line(target)
         path, query, rest = shown.partition("?")
-        parts = path.rsplit("/", last)
-        head, tail = (parts[0], "/" + "/".join(parts[1:])) if len(parts) > last and parts[0] else ("", path)
+        slash = "/" if path.endswith("/") and len(path) > 1 else ""
+        parts = path.removesuffix(slash).rsplit("/", last)
+        head, tail = (parts[0], "/" + "/".join(parts[1:]) + slash) if len(parts) > last and parts[0] else ("", path)
         found = f'<span class="pa">{self._named(head)}</span>' if head else ""
         return Markup(f'{found}<span class="pb">{self._named(tail + query + rest)}</span>')
 

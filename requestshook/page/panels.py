@@ -45,8 +45,9 @@ class Panels:
     def tab(self, tab: Tab, anchor: str, closed: bool = False) -> Markup:
         """A tab as a part of its message. `closed`: a body without a mark is folded whole."""
         if tab.kind == "header":
-            plain = self._header if ":" in "".join(tab.lines[:1]) else self._text
-            runs = self._runs(tab.lines, tab.highlights, f"{anchor}-h", plain, **HEADER)
+            if ":" not in tab.lines[0]:
+                return Markup("")
+            runs = self._runs(tab.lines, tab.highlights, f"{anchor}-h", self._header, **HEADER)
             return Markup(f'<div class="hd">{runs}</div>')
         if tab.content is None:
             kind = "failure" if tab.kind == "failure" else "query"

@@ -17,6 +17,7 @@ from requestshook.events import COMPLETE, Attempt, Body, Headers, Response
 from requestshook.page import content
 from requestshook.page.author import Author
 from requestshook.page.escape import visible
+from requestshook.page.frames import Frame
 from requestshook.page.marking import Marker
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.references import References
@@ -76,6 +77,7 @@ class StepBlock:
     text: str = ""  # the author's Markdown
     after: str = ""
     start: tuple[str, str, str] = ("", "", "")  # method, target, version; or version, status, reason
+    groups: int = 0  # so many of the remarks, the first, name groups that begin here
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ class StepWriter:
             text=self.author.prose.markdown(notes.text),
             after=self.author.prose.markdown(notes.after),
             start=self._start(step),
+            groups=len(self._groups(step)),
         )
 
     def _start(self, step: Step) -> tuple[str, str, str]:
@@ -212,11 +215,13 @@ class StepWriter:
         title = _joined(heading, shown.remark)
         return Tab(self.words["body"], shown.language, title, shown.lines, marked, after, "body", shown)
 
+    def _groups(self, step: Step) -> list[Frame]:
+        return [group for group in self.author.groups if group.first == step.number]
+
     def _remarks(self, step: Step) -> Iterator[str]:
         if step.kind == "request":
-            for group in self.author.groups:
-                if group.first == step.number:
-                    yield f"{group.kind}: {group.label} ({group.first}–{group.last})"
+            for group in self._groups(step):
+                yield f"{group.kind}: {group.label} ({group.first}–{group.last})"
         yield from remarks_on(step, self.message(step), self.numbers, self.words)
         yield from self.views.remarks(step.number)
 
