@@ -16,6 +16,9 @@ from typing import NamedTuple
 import pytest
 from cli_support import CLIENT, command, environment, requestshook, serving
 
+from requestshook.events import Attempt, Body, BodyEnd, Origin, Recording, Request, Response, to_line
+from requestshook.events import Recorded as Ended
+
 NAME = "이미지/../생성"
 PAGE = "docs/이미지-..-생성.md"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
@@ -44,10 +47,10 @@ def _json(recorded: Recorded, *arguments: str) -> object:
     return json.loads(done.stdout)
 
 
-def _terminal(folder: Path, *arguments: str) -> str:
+def _terminal(folder: Path, *arguments: str, **more: str) -> str:
     """What one of our commands prints on a terminal of 80 columns."""
     ours, theirs = pty.openpty()
-    env = environment(folder, TERM="xterm-256color", COLUMNS="80", LINES="24")
+    env = environment(folder, TERM="xterm-256color", COLUMNS="80", LINES="24", **more)
     with subprocess.Popen(
         command(*arguments), cwd=folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs
     ) as child:
@@ -122,6 +125,78 @@ def test_show_step(recorded: Recorded) -> None:
     assert "hunter2" not in text
     answer = requestshook(recorded.folder, "show", "--step", "4").stdout
     assert re.match(r"\(4\) 200 OK /v1/things\nclient ← things, after [\d.]+ ms\n\nHTTP/1\.\d 200 OK\n", answer)
+
+
+def test_show_step_on_a_terminal(recorded: Recorded) -> None:
+    """JSON, names of headers and the status are in colours, our tags dim; without colours it is what a pipe gets."""
+    for number, colour in (("3", "\x1b[36mHost\x1b[0m: "), ("4", "\x1b[32mHTTP/1."), ("8", "\x1b[31mHTTP/1.")):
+        text = _terminal(recorded.folder, "show", NAME, "--step", number)
+        plain, hint = _COLOUR.sub("", text).rsplit("next: ", 1)
+        assert plain == requestshook(recorded.folder, "show", NAME, "--step", number).stdout
+        assert hint == f"requestshook show '{NAME}' --step {number} --curl\n"
+        assert colour in text
+        assert "\x1b[2mX-Requestshook-Request-Id: " in text
+    body = _terminal(recorded.folder, "show", NAME, "--step", "3").partition("{")[2]
+    assert re.search(r"\x1b\[[0-9;]+m\"name\"\x1b\[0m", body)
+    assert re.search(r"\x1b\[35[0-9;]*m‹\w+:[0-9a-f]{16}›\x1b\[0m", body)
+
+
+def test_show_without_colour(recorded: Recorded) -> None:
+    """NO_COLOR leaves no colour."""
+    text = "".join(_terminal(recorded.folder, "show", *what, NO_COLOR="1") for what in ((), ("--step", "3")))
+    assert not re.search(r"\x1b\[(?:[0-9;]*;)?[349][0-7]", text)
+
+
+def test_show_says_what_a_page_says(tmp_path: Path) -> None:
+    """Earlier tries, what changed on the way and a body that broke off stand above the step's headers."""
+    trace = "2" * 32
+    origin = Origin("client", "a" * 32, trace, "h", 7, 1)
+    served = origin._replace(view="server", pid=8)
+    request = Request(1.0, origin, None, "a", None, "GET", "http://proxy/api/v2/x", "HTTP/1.1", (), Body("", 0))
+    response = Response(2.0, origin, 200, "OK", "HTTP/1.1", (), (Attempt(503), Attempt(None, "ReadTimeout: x")), None)
+    lines = [
+        Recording(0.5, trace, "flow", ()), request, response,
+        request._replace(at=1.2, origin=served, callee="b", url="http://b:5000/v2/x", headers=(("Via", "1.1 p"),)),
+        response._replace(at=1.8, origin=served, attempts=()),
+        BodyEnd(2.5, origin, "response", Body("ab", 2), "error: IncompleteRead: gone"),
+        Ended(3.0, trace, 0),
+    ]  # fmt: skip
+    spool = tmp_path / ".requestshook" / "spool"
+    spool.mkdir(parents=True)
+    (spool / "h-7-1-aa.jsonl").write_bytes(b"".join(map(to_line, lines)))
+    first = requestshook(tmp_path, "show", "--step", "1").stdout
+    said = (
+        "From client to server: address proxy became b:5000; the path's beginning /api/ became /; headers added: Via."
+    )
+    assert first.startswith(
+        f"(1) GET /v2/x\na → b\nFrom client to server: {changed}\n\nGET /v2/x HTTP/1.1\nVia: 1.1 p\n"
+    )
+    assert requestshook(tmp_path, "show", "--step", "2").stdout == (
+        "(2) 200 OK /v2/x\na ← b, after 1.00 s\nAttempt 3; before it: 503, ReadTimeout.\n"
+        "The body broke off after 2 B: IncompleteRead: gone\n\nHTTP/1.1 200 OK\n\nab\n\n"
+    )
+    (tmp_path / "requestshook.yaml").write_text(
+        "page: {labels: {attempts_before: '{count}번째, 전: {earlier}'}}\n", "utf-8"
+    )
+    assert "\n3번째, 전: 503, ReadTimeout\n" in requestshook(tmp_path, "show", "--step", "2").stdout
+
+
+def test_who_was_seen_by_callers_alone_is_told(tmp_path: Path) -> None:
+    """A service nearby that records elsewhere, or not at all, is named, with what helps; one that records is not."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with serving(elsewhere) as port:
+        (tmp_path / "client.py").write_text(CLIENT, "utf-8")
+        requestshook(tmp_path, "run", "--name", "half", "--", sys.executable, "client.py", port)
+        half = requestshook(tmp_path, "show").stdout
+    with serving(tmp_path) as port:
+        requestshook(tmp_path, "run", "--name", "whole", "--", sys.executable, "client.py", port)
+        whole = requestshook(tmp_path, "show").stdout
+    said = r"^127.0.0.1:\d+ was seen by callers alone: `requestshook env` says how a service records into (.*)$"
+    found = re.search(said, half, re.M)
+    assert found
+    assert found[1] == str(tmp_path / ".requestshook")
+    assert "seen by callers alone" not in whole
 
 
 def test_show_step_of_octets(recorded: Recorded) -> None:

@@ -74,6 +74,35 @@ def test_shorten_keeps_both_ends() -> None:
     assert terminal.shorten("abc", 3) == "abc"
 
 
+UUID = "e366a87e-e51c-43b0-8fc3-9f92dd902bd4"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "short"),
+    [
+        (f"GET /v2/images/{UUID}", 60, f"GET /v2/images/{UUID}"),
+        (f"GET /v2/images/{UUID}", 20, "GET /v2/images/e366…"),
+        (f"PUT /v1/AUTH_{'a' * 32}/glance/{UUID}", 22, "PUT …/glance/e366…"),
+        ("POST /identity/v3/auth/tokens", 22, "POST …/v3/auth/tokens"),
+        ("GET /" + "x" * 40 + "/", 20, "GET /xxxxx…xxxxxxxx/"),
+        ("ConnectTimeout", 7, "Con…out"),
+        ("GET /이미지/생성/목록", 14, "GET …/목록"),
+    ],
+)
+def test_paths_keep_their_ends(text: str, width: int, short: str) -> None:
+    """Where a path is too long its ids give way first, then its beginning; where nothing would be left, its middle."""
+    assert terminal.shorten_path(text, width) == short
+
+
+@given(st.text("GET /ab0f-…가?" + "deadbeef" * 4, max_size=120), st.integers(1, 60))
+def test_shortened_path_fits(text: str, width: int) -> None:
+    """It is never wider than its place, and stays as it is where that fits."""
+    short = terminal.shorten_path(text, width)
+    assert terminal.breadth(short) <= width
+    if terminal.breadth(text) <= width:
+        assert short == text
+
+
 @given(st.text())
 def test_slug_is_one_file_name(name: str) -> None:
     """Any name becomes one file name: no separator, no dot first, short enough, and its own slug."""

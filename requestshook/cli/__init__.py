@@ -15,6 +15,10 @@ WRONG_USAGE = 2
 INTERRUPTED = 130  # as a shell reports SIGINT
 NO_READER = 141  # as a shell reports SIGPIPE
 
+_HINTS = {  # by a parameter of the command that got an argument too many
+    "name": ": a recording's name is given with --name",
+    "number": ": a step's number is given with --step",
+}
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -74,8 +78,10 @@ def _usage(error: object) -> str:
     import click
 
     assert isinstance(error, click.UsageError)
-    what = " ".join(error.format_message().split()).rstrip(".")
+    what = " ".join(error.format_message().split()).rstrip(".").replace(". (Did", " (did").replace(". Did", ", did")
     path = error.ctx.command_path if error.ctx else "requestshook"
+    if "unexpected extra argument" in what and error.ctx:
+        what += "".join(_HINTS.get(parameter.name or "", "") for parameter in error.ctx.command.params)
     return f"{what[:1].lower()}{what[1:]} (see {path} --help)"
 
 

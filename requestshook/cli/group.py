@@ -18,7 +18,7 @@ class Entry(NamedTuple):
 
 SECTIONS: dict[str, dict[str, Entry]] = {
     "Begin": {
-        "demo": Entry("trying", "A small real system, recorded and rendered: the first thing to try."),
+        "demo": Entry("trying", "Record and render a small real system: try this first."),
         "init": Entry("keeping", "Write a starting requestshook.yaml."),
         "env": Entry("recording", "What to paste so that services record here."),
     },
@@ -46,7 +46,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Keep": {
         "rm": Entry("keeping", "Forget recordings."),
         "prune": Entry("keeping", "Forget recordings older than an age."),
-        "schema": Entry("describing", "Print the JSON Schema of annotation files or of requestshook.yaml."),
+        "schema": Entry("describing", "Print the JSON Schema by which editors check our YAML files."),
         "completion": Entry("shells", "Print the script that completes commands and names in a shell."),
     },
 }
@@ -61,6 +61,13 @@ class Command(click.Command):
         kwargs.setdefault("short_help", COMMANDS[name].short_help)
         super().__init__(*args, **kwargs)
         self.examples = tuple(line.strip() for line in examples.strip().splitlines())
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # of an option without its value click does not say whose it is
+            raise
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write("\nExamples:\n")

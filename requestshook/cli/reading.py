@@ -73,6 +73,12 @@ def _row(found: Summary, is_open: bool) -> tuple[Cell, ...]:
     )
 
 
+class _Number(click.IntRange):
+    """A step's; click would say of text that it is no "integer range"."""
+
+    name = "number"
+
+
 @click.command(
     "show",
     cls=Command,
@@ -85,7 +91,7 @@ def _row(found: Summary, is_open: bool) -> tuple[Cell, ...]:
     """,
 )
 @click.argument("trace", required=False, shell_complete=opening.complete_trace)
-@click.option("--step", "number", type=click.IntRange(min=1), metavar="N", help="Show the message of this number.")
+@click.option("--step", "number", type=_Number(min=1), metavar="N", help="Show the message of this number.")
 @click.option("--call", "selector", metavar="SELECTOR", help="Show the messages of the call that this names.")
 @click.option("--curl", "as_curl", is_flag=True, help="Print the request as a curl command, without our tags.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
@@ -111,10 +117,10 @@ def show(trace: str | None, number: int | None, selector: str | None, as_curl: b
         elif as_json:
             terminal.print_json(fields.trace(found))
         else:
-            _show_flow(found, name)
+            _show_flow(found, name, opened.workspace.folder)
 
 
-def _show_flow(trace: Trace, name: str) -> None:
+def _show_flow(trace: Trace, name: str, folder: str) -> None:
     terminal.say(f"{trace.name}  {trace.id[:8]}  {figures.moment(trace.started)}", "bold")
     if trace.command:
         terminal.say(f"$ {shlex.join(trace.command)}")
@@ -127,7 +133,10 @@ def _show_flow(trace: Trace, name: str) -> None:
     if any(call.inferred for call in trace.calls):
         terminal.say(f"{flow.INFERRED} shown here because of its time: no header says what caused it", "dim")
     for remark in trace.remarks:
-        terminal.say(remark, "dim")
+        terminal.say_sentence(remark, "dim")
+    if names := flow.unheard(trace):
+        seen = f"{terminal.some(names)} {'was' if len(names) == 1 else 'were'} seen by callers alone"
+        terminal.say_sentence(f"{seen}: `requestshook env` says how a service records into {folder}", "dim")
     terminal.say_next(f"requestshook render {name}" if trace.calls else "requestshook status")
 
 
@@ -140,7 +149,7 @@ def _step(trace: Trace, number: int) -> Step:
 def _show_calls(opened: Opened, trace: Trace, selector: str, as_curl: bool, as_json: bool, name: str) -> None:
     calls = select(trace, selector)
     if not calls:
-        raise NotFoundError(f"no call of {trace.name} is {selector!r}")
+        raise NotFoundError(f"no call of {trace.name} is {selector!r}: `requestshook show {name}` lists them")
     steps = [step for step in trace.steps if any(step.call is call for call in calls)]
     if len(calls) == 1 or as_json:
         _show_steps(opened, trace, steps, as_curl, as_json, name)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from requestshook.events import Event
     from requestshook.workspace import OpenRecording, Workspace
 
+_NAME = "recording"  # what `start` calls one
+
 
 def made_workspace() -> Workspace:
     """The folder of the configuration, made and up to date."""
@@ -37,7 +39,7 @@ def made_workspace() -> Workspace:
     requestshook start --name nightly-backup
     """,
 )
-@click.option("--name", default="recording", show_default=True, help="What the recording is called.")
+@click.option("--name", default=_NAME, show_default=True, help="What the recording is called.")
 def start(name: str) -> None:
     """Open a recording by hand, for services that run on: every call of theirs that belongs to no other goes into it.
 
@@ -46,6 +48,7 @@ def start(name: str) -> None:
     from requestshook import events, tags
 
     workspace = made_workspace()
+    name = name or _NAME  # as with `run`, an empty one is none
     others = workspace.recordings()
     trace = tags.new_trace_id(workspace.refresh().key)
     _write(workspace, events.Recording(time.time(), trace, name, ()))

@@ -19,6 +19,7 @@ _PSEUDONYM = r"‹\w+:[0-9a-f]{16}›"
 _ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{16,}")
 _ID_SHOWN = 4  # characters of it
 _GAP = "  "
+_NAMED = 4  # of several names
 _LEAST = 12  # columns that a shrinking column keeps
 
 
@@ -78,6 +79,12 @@ def _picture(found: re.Match[str]) -> str:
     if code < 0x20:
         return chr(0x2400 + code)
     return "␡" if code == 0x7F else "�"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of the names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def on_terminal() -> bool:
