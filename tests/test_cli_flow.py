@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pytest
 from cli_support import CLIENT, command, environment, requestshook, serving
 
+from requestshook.cli.terminal import breadth
 from requestshook.events import Attempt, Body, BodyEnd, Origin, Recording, Request, Response, to_line
 from requestshook.events import Recorded as Ended
 
@@ -81,6 +82,23 @@ def test_traces(recorded: Recorded) -> None:
     (found,) = _json(recorded, "traces")
     assert (found["name"], found["calls"], found["failures"], found["exit"], found["open"]) == (NAME, 4, 1, 0, False)
     assert found["command"][1:] == ["client.py", recorded.port]
+
+
+def test_traces_on_a_narrow_terminal(tmp_path: Path) -> None:
+    """A long name in wide characters gives way, so that each line takes exactly the terminal's columns."""
+    name = "이미지 생성하고 볼륨에 붙이는 아주 긴 이름의 기록 하나 둘 셋 넷 다섯"
+    requestshook(tmp_path, "start", "--name", name)
+    requestshook(tmp_path, "stop")
+    lines = _COLOUR.sub("", _terminal(tmp_path, "traces")).splitlines()
+    assert [breadth(line) for line in lines[:2]] == [80, 80]
+    assert lines[1].startswith("이미지")
+    assert lines[2] == f"next: requestshook show '{name}'"
+
+
+def test_an_empty_name_is_none(tmp_path: Path) -> None:
+    """As of a variable that was never set: the recording is called as if nobody had named it."""
+    assert requestshook(tmp_path, "start", "--name", "").stdout.startswith("recording recording (")
+    assert requestshook(tmp_path, "stop").returncode == 0
 
 
 def test_show_is_a_table(recorded: Recorded) -> None:
