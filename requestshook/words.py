@@ -117,4 +117,6 @@ WORDS: dict[str, str] = {
     "own_time": "a call’s own time",
     "waiting_time": "waiting for the calls it makes",
     "step": "Step",
+    "copy": "Copy",
+    "copied": "Copied",
 }

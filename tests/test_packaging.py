@@ -131,7 +131,7 @@ def test_the_wheel_has_all_that_the_tree_has(wheel: Path, checkout: Path) -> Non
         found = {name for name in file.namelist() if ".dist-info/" not in name}
     expected = {"requestshook.pth", "requestshook.start", "requestshook/py.typed"}
     expected |= {str(path.relative_to(checkout)) for path in checkout.glob("requestshook/**/*.py")}
-    for folder, patterns in (("templates", ("*.py", "*.jinja2", "*.css")), ("addons", ("*.py",))):
+    for folder, patterns in (("templates", ("*.py", "*.jinja2", "*.css", "*.js")), ("addons", ("*.py",))):
         found_there = (path for pattern in patterns for path in (checkout / folder).rglob(pattern))
         expected |= {f"requestshook/{path.relative_to(checkout)}" for path in found_there}
     assert found == expected

@@ -45,10 +45,15 @@ class Exchange:
     inner: tuple[Call, ...]  # the calls made for it
 
     @property
+    def inner_last(self) -> int:
+        """The last step of the calls made for it."""
+        return max(end(call) for call in self.inner)
+
+    @property
     def inner_numbers(self) -> str:
         """`6–11`: the steps of the calls made for it."""
-        last = max(end(call) for call in self.inner)
-        return f"{self.inner[0].request_step}–{last}" if last > self.inner[0].request_step else str(last)
+        first, last = self.inner[0].request_step, self.inner_last
+        return f"{first}–{last}" if last > first else str(last)
 
 
 def end(call: Call) -> int:

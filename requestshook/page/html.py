@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from typing import Any
 
 from markupsafe import Markup
@@ -39,6 +41,7 @@ def _filters(context: Mapping[str, Any]) -> Mapping[str, Callable[..., Any]]:
         "arguments": lambda line: _arguments(line, values),
         "size": _size,
         "url": _url,
+        "digest": _digest,
     }
 
 
@@ -59,6 +62,11 @@ def _arguments(line: str, values: Values) -> Markup:
 def _size(tabs: Iterable[Tab]) -> str:
     """How large a message's body was."""
     return next((quantities.size(tab.content.size) for tab in tabs if tab.content and tab.content.size), "")
+
+
+def _digest(script: str) -> str:
+    """A script as the Content-Security-Policy names it."""
+    return f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}"
 
 
 def _url(url: str) -> str:

@@ -57,7 +57,7 @@ class Values:
 
     def target(self, target: str, last: int = 2) -> Markup:
         """A target in two parts, of which the first may be cut short: the last segments stay."""
-        shown = in_line(target)
+        shown = str(in_line(target))
         path, query, rest = shown.partition("?")
         slash = "/" if path.endswith("/") and len(path) > 1 else ""
         parts = path.removesuffix(slash).rsplit("/", last)
