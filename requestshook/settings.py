@@ -32,7 +32,10 @@ class Ignored(NamedTuple):
 
 def call_text(caller: str, callee: str, method: str, path: str) -> str:
     """What a compiled selector reads: caller, callee, method and canonical path, one a line."""
-    return "\n".join((caller, callee, method, addresses.canonical_path(path)))
+    text = "\n".join((caller, callee, method, addresses.canonical_path(path)))
+    if text.count("\n") == 3:
+        return text
+    return call_text(*(name.replace("\n", " ") for name in (caller, callee, method)), path)
 
 
 def read_ignored(item: dict[str, Any]) -> Ignored:
