@@ -41,10 +41,12 @@ def _candidates(call: Call, verb: str, noun: str, alone: bool) -> Iterator[str]:
     if caller:
         yield from (f"{caller}-{verb}", f"{caller}-{full}")
     yield full
-    yield f"{_word(call.method)}-{full}"
+    if not _is_id(full):  # nothing is left of it, or the page has such an anchor
+        full = f"{_word(call.method) or 'call'}-{full or 'of'}"
+        yield full
     for number in itertools.count(2):
         yield f"{full}-{number}"
-        yield f"call-of-{_word(call.method) or 'any'}-{number}"
+        yield f"named-{number}"  # an id whatever the words are
 
 
 def _words(call: Call, selector: Selector) -> tuple[str, str]:
