@@ -43,6 +43,15 @@ def test_an_echoed_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "hunter2secret" not in recorded(tmp_path)
 
 
+@pytest.mark.parametrize("variable", ["PWD", "OLDPWD"])
+def test_the_folder_is_no_password(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working directory stands in the output as it was printed, though a shell calls it PWD."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert run(load(), [sys.executable, "-c", "import os; print('I am in', os.getcwd())"]).status == 0
+    assert f"I am in {tmp_path}" in recorded(tmp_path)
+
+
 def test_with_redaction_off_nothing_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`redact: off` means it."""
     monkeypatch.chdir(tmp_path)

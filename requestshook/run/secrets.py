@@ -15,6 +15,7 @@ _SHORTEST = 6  # a shorter value stands in ordinary words by chance
 _MOST_READ = 256 * 1024 * 1024  # octets of the spool
 _WORD = re.compile(r"[^\s'\"`‹›|,;()<>\[\]{}]{6,}")
 _MARK = re.compile("‹[\\w-]+:[0-9a-f]{16}›".encode())
+_FOLDERS = ("PWD", "OLDPWD")  # a shell's, and no passwords
 
 Pieces = tuple[tuple[str, str], ...]
 
@@ -28,6 +29,8 @@ def given(redactor: Redactor, command: Sequence[str], environ: Mapping[str, str]
         if argument != redacted:
             _add(found, *_difference(argument, redacted))
     for name, value in environ.items():
+        if name in _FOLDERS:
+            continue
         redacted = redactor.value(name, value)
         if redacted != value:
             _add(found, value, redacted)
