@@ -32,10 +32,9 @@ class Ignored(NamedTuple):
 
 def call_text(caller: str, callee: str, method: str, path: str) -> str:
     """What a compiled selector reads: caller, callee, method and canonical path, one a line."""
-    text = "\n".join((caller, callee, method, addresses.canonical_path(path)))
-    if text.count("\n") == 3:
-        return text
-    return call_text(*(name.replace("\n", " ") for name in (caller, callee, method)), path)
+    words = (caller, callee, method, addresses.canonical_path(path))
+    text = "\n".join(words)
+    return text if text.count("\n") == 3 else "\n".join(word.replace("\n", " ") for word in words)
 
 
 def read_ignored(item: dict[str, Any]) -> Ignored:
