@@ -18,7 +18,7 @@ DEEPEST = 8  # levels; what is nested deeper stands at that one
 class Piece(NamedTuple):
     """Something that begins, stands or ends here."""
 
-    kind: str  # phase, group, group-end; call, request, inner, inner-end, answer, call-end; pause
+    kind: str  # phase, group, group-end; call, request, inner, inner-end, answer, call-end; or row, pause
     what: Any  # Stretch, Frame, Exchange
 
 
@@ -42,7 +42,7 @@ def rows(pairs: Iterable[Exchange], phases: Iterable[Stretch], groups: Iterable[
         for group in begins.get(number, ()):
             open_groups.append(group)
             yield Piece("group", group)
-        yield Piece("call", pair)
+        yield Piece("row", pair)
     yield from _ended(open_groups, None)
 
 
