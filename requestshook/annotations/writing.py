@@ -85,15 +85,15 @@ def _entries(calls: Sequence[Call], selectors: Sequence[Selector], ids: dict[int
         else:
             written = [*lines.notes(call), f"- call: {quoting.quoted(str(selector))}", f"  id: {ids[number]}"]
             if number == min(ids):
-                written += _example(call, list(ids.values()))
+                written += _example(call, ids[max(ids)])
         yield from (f"  {line}\n" for line in written)
 
 
-def _example(call: Call, ids: Sequence[str]) -> Iterator[str]:
+def _example(call: Call, another: str) -> Iterator[str]:
     """What can be said of a call, to be uncommented."""
     yield "  # request:                           # response: says it of the answer"
     yield "  #   text: |"
-    yield f"  #     What this step is for, in Markdown; [[{ids[-1]}]] becomes the number of that step, as a link."
+    yield f"  #     What this step is for, in Markdown; [[{another}]] becomes the number of that step, as a link."
     header = _header(call)
     if header:
         others = "$.a.path of JSON, ?key of the query, lines 3-5, {text: in a line}"
