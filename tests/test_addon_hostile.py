@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from requestshook import tags
-from requestshook.events import Body, BodyEnd, Request, Response
+from requestshook.events import Body, BodyEnd, Failure, Request, Response
 from tests.addon_support import Proxy, bare_and_ours, one, proxy
 from tests.wire_servers import OK, Asked, Callee, Peer, connected, tags_in, untagged
 
@@ -162,6 +162,20 @@ def test_requests_that_mitmproxy_refuses(world: World, name: str, index: int) ->
     bare, ours = told(world, index, octets)
     assert bare == ours
     assert ours[1] == []
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_refused_request_has_its_callees_address(tmp_path: Path, tls: bool) -> None:
+    """In reverse mode the callee of a request that mitmproxy refuses is the one that the listener leads to."""
+    target = f"http{'s' * tls}://127.0.0.1:9"
+    with proxy(tmp_path, f"reverse:{target}") as found:
+        with connected(found.ports[0]) as peer:
+            peer.send(REFUSED["plus"])
+            assert _STATUS.findall(peer.rest()) == [b"400"]
+        call = found.call("/r")
+        assert one(call, Request).url == f"{target}/r"
+        assert one(call, Failure).error.startswith("ProtocolError: ")
+        found.check()
 
 
 def test_framing_where_headers_are_not_checked(tmp_path: Path) -> None:

@@ -108,6 +108,10 @@ def url(flow: Any, words: Said) -> str:
     data = flow.request.data
     scheme = data.scheme.decode("latin-1") or "http"
     host, port = str(data.host), int(data.port or 0)
+    callee = flow.server_conn.address if mode(flow) == "reverse" and not host else None
+    if callee:  # a request that mitmproxy refuses is not addressed yet
+        host, port = str(callee[0]), int(callee[1])
+        scheme = "https" if flow.server_conn.tls else scheme
     authority = f"[{host}]" if ":" in host else host
     if port and port != _DEFAULT_PORTS.get(scheme):
         authority += f":{port}"
