@@ -111,7 +111,8 @@ def opened(browser: Any, path: Path, width: int = 1440, **options: Any) -> Itera
     page.on("pageerror", lambda error: page.said.append(str(error)))
     page.route(re.compile(r"^(?!file:)"), lambda route: (page.asked.append(route.request.url), route.abort()))
     page.goto(path.as_uri())
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    if options.get("java_script_enabled", True):
+        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     yield page
     context.close()
 
