@@ -21,7 +21,7 @@ import pytest
 from rich.console import Console
 
 from requestshook import config, mitmdump, trace
-from requestshook.demo import driver
+from requestshook.demo import driver, words
 from requestshook.demo.system import SERVICES
 from requestshook.errors import RequestshookError
 from requestshook.store import open_store
@@ -172,6 +172,20 @@ def test_page_is_the_reference(demo: Demo) -> None:
     assert [(number, _plain(html.unescape(title)), *names) for number, title, *names in found] == wanted
 
 
+def test_author_words_fit(demo: Demo) -> None:
+    """Each entry of the annotation file has its call, each highlight its lines; the page has a note and the names."""
+    ours = [sys.executable, "-m", "requestshook"]
+    for arguments in (("render", words.FILE, "--strict", "-o", "-"), ("annotate", words.FILE, "--check")):
+        done = subprocess.run(
+            [*ours, *arguments], cwd=demo.folder, env=_clean_environment(), capture_output=True, encoding="utf-8"
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+    assert "\n# openstack image create\n" in demo.page
+    assert "Two tokens: glance-api shows its own" in demo.page
+    assert "/v2/images/{image_id}/file" in demo.page
+    assert f"$ requestshook annotate {words.FILE}\n{words.FILE}: nothing to add" in demo.done.stdout
+
+
 def test_every_capture_point_saw_every_call(demo: Demo) -> None:
     """Each call was seen by its caller's hook, the proxy and its callee's middleware, as far as they were there.
 
@@ -281,12 +295,17 @@ def test_site_builds(demo: Demo, tmp_path: Path) -> None:
 
 
 def test_demo_again(tmp_path: Path) -> None:
-    """Running it a second time works, on other ports, and leaves a page of the new recording."""
+    """Running it a second time works, on other ports, and leaves a page of the new recording with what the author
+    changed meanwhile.
+    """
     pages = []
-    for _ in range(2):
+    file = tmp_path / "work" / FOLDER / words.FILE
+    for title in ("openstack image create", "Mine"):
         done, _ = _run(tmp_path / "work")
         assert done.returncode == 0, done.stdout + done.stderr
         pages.append((tmp_path / "work" / FOLDER / "docs" / "image-create.md").read_text("utf-8"))
+        assert f"\n# {title}\n" in pages[-1]
+        file.write_text(file.read_text("utf-8").replace("title: openstack image create", "title: Mine"), "utf-8")
     assert pages[0] != pages[1]
     show = [sys.executable, "-m", "requestshook", "traces", "--json"]
     listed = subprocess.run(show, cwd=tmp_path / "work" / FOLDER, env=_clean_environment(), capture_output=True)

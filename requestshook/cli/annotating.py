@@ -119,6 +119,7 @@ def _begin(opened: Opened, wanted: Wanted) -> None:
 
 def _complete(opened: Opened, wanted: Wanted, source: str) -> None:
     """Add what is new to the file that is there."""
+    from requestshook import schemas
     from requestshook.annotations.adding import add
     from requestshook.config import files
 
@@ -128,6 +129,8 @@ def _complete(opened: Opened, wanted: Wanted, source: str) -> None:
     if wanted.path == _STDOUT:
         click.echo(added.text, nl=False)
         return
+    if schemas.place("annotations") in text.partition("\n")[0]:  # the one that its first line leads to
+        opened.workspace.keep(schemas.place("annotations"), schemas.text("annotations"))
     if added.text != text:
         writing.write(os.path.realpath(source), [added.text])
     _tell_added(source, added)

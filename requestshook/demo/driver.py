@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from requestshook import environment, mitmdump
 from requestshook.demo import folder as folders
 from requestshook.demo.system import CLIENT, System
+from requestshook.demo.words import FILE
 from requestshook.errors import RequestshookError
 from requestshook.settings import FOLDER
 
@@ -60,7 +61,7 @@ def demo(folder: Path, console: Console, ports: tuple[int, int, int] = (0, 0, 0)
         if status:
             console.print(f"The command has failed; what the services said of it is in {folder / 'log'}", style="red")
             return status
-        for arguments in (("show",), ("render",)):
+        for arguments in (("show",), ("annotate", FILE), ("render", FILE)):
             console.print()
             status = _say_and_run(here, _environment(), arguments, console)
             if status:

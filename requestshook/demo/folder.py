@@ -1,4 +1,4 @@
-"""What the demo writes, all of it in one folder: an image, a launcher, the configuration and a documentation site."""
+"""What the demo writes, all of it in one folder: an image, a launcher, configuration, annotations and a site."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from requestshook.demo import words
 from requestshook.demo.system import SERVICES, Listener
 from requestshook.errors import RequestshookError
 
@@ -92,6 +93,8 @@ def prepare(folder: Path) -> None:
         _write(folder / "requestshook.yaml", f"{_MARK}.\n")
         _write(folder / "mkdocs.yml", _MKDOCS)
         _write(folder / "docs" / "index.md", _INDEX)
+        if not (folder / words.FILE).exists():  # it is the author's from then on
+            _write(folder / words.FILE, words.ANNOTATIONS)
         _write_launcher(folder / "bin" / "openstack")
         _write_image(folder / IMAGE)
     except OSError as error:
