@@ -283,6 +283,15 @@ def test_xml() -> None:
     assert result.endswith("</r>")
 
 
+@pytest.mark.parametrize("mode", ["reverse:http://127.0.0.1:5000@35000", "reverse:https://h:443@0.0.0.0:80"])
+def test_the_port_of_a_mode_of_mitmproxy_is_no_password(mode: str) -> None:
+    """`mitmdump --mode reverse:…` stands in a recording as it was given; a password in its place does not."""
+    assert list(REDACTOR.arguments(["mitmdump", "--mode", mode])) == ["mitmdump", "--mode", mode]
+    assert REDACTOR.text(f"listens as {mode}") == f"listens as {mode}"
+    assert "hunter2Q" not in REDACTOR.text("reverse:http://nova:hunter2Q@h and https://nova:12345@h")
+    assert "12345" not in REDACTOR.text("https://nova:12345@h")
+
+
 def test_url_in_text() -> None:
     """User-info and the query of a URL are found in any text."""
     text = "cannot connect to mysql://nova:hunter2@db/nova?charset=utf8 and https://hunter2:@h/x?page=2&sig=hunter2 ."

@@ -39,6 +39,8 @@ _PRIVATE_KEY_RUN = re.compile(r"[A-Za-z0-9+/=\s\\:,.%-]*")
 _NOT_BASE64 = re.compile(r"\\[nrt]|%0[AaDd]|\s")
 _USER_INFO = re.compile(r""":(?:\\*/){2}(‹[a-z]+:[0-9a-f]{16}›|[^/\s:@"'<>?#\\]*)(:[^/\s"'<>?\\]*)?@""")
 _NO_PASSWORDS = ("", "x-oauth-basic", "api_token", "x")  # the user is the token
+_LISTENER = re.compile(r"(?:reverse|upstream):[a-z0-9]+\Z")  # mitmproxy's modes: reverse:http://HOST:PORT@[HOST:]PORT
+_PORT = re.compile(r"[0-9]{1,5}")
 _LEAST_TOKEN = 20  # characters of a user without a password, to be taken for a token
 
 
@@ -172,6 +174,8 @@ class Shapes:
     def _user_info(self, text: str, found: list[Edit]) -> None:
         for match in _USER_INFO.finditer(text):
             user, password = match[1], (match[2] or "")[1:]
+            if _PORT.fullmatch(password) and _LISTENER.search(text, max(0, match.start() - 20), match.start()):
+                continue
             if password not in _NO_PASSWORDS and not PSEUDONYM.fullmatch(password):
                 start, end = match.span(2)
                 found.append(Edit(start + 1, end, self._pseudonym("password", unquote(password))))
