@@ -12,6 +12,7 @@ WORDS: dict[str, str] = {
     "output": "Output",
     "map": "Call map",
     "diagram": "Sequence diagram",
+    "diagram_apart": "Each of the pages below has its own.",
     "variables": "Variables",
     "steps": "Steps",
     "log": "Full log",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from requestshook.cli import live, opening, terminal, writing
+from requestshook.cli import live, opening, parting, terminal, writing
 from requestshook.cli.group import Command
 from requestshook.errors import RequestshookError
 
@@ -135,12 +135,12 @@ def _write(opened: Opened, page: Page, wishes: Wishes) -> int:
     notes = place(page.annotations, trace) if page.annotations is not None else None
     faults: list[Fault] = []
     settings = _settings(opened.config, page.annotations)
-    pieces = render(
-        notes.trace if notes is not None else trace, opened.store.body, settings,
-        notes=notes, faults=faults, part=wishes.part, templates=wishes.templates,
-        dialect=wishes.form,
-    )  # fmt: skip
-    _put(page.path, pieces)
+    given: dict[str, Any] = {"notes": notes, "faults": faults, "templates": wishes.templates, "dialect": wishes.form}
+    shown = notes.trace if notes is not None else trace
+    if wishes.part == "page" and page.path != _STDOUT:
+        parting.write(page.path, shown, opened.store.body, settings, force=wishes.force, **given)
+    else:
+        _put(page.path, render(shown, opened.store.body, settings, part=wishes.part, **given))
     for fault in sorted(faults, key=lambda fault: (fault.path, fault.line)):
         terminal.note(str(fault))
     return complaints + len(faults)

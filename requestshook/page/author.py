@@ -45,8 +45,8 @@ class Author:
         self.values = tuple(variables.find(self.annotations.variables, self.places.call, load, self.fault))
         self.phases = frames.stretches(self.annotations.phases, self.places.call, len(trace.steps), self.fault)
         self.groups = frames.frames(self.annotations.groups, self.places.call, self.fault)
-        anchor = self.places.anchor if settings.anchors else None
-        self.prose = Prose(self.places.number, anchor, lambda name: self.shown.get(name), self.fault, write)
+        to = self._to if settings.anchors else None
+        self.prose = Prose(self.places.number, to, lambda name: self.shown.get(name), self.fault, write)
         self._numbered = numbered
         self._entries = placed.entries if placed is not None else {}
         self._references = references
@@ -60,6 +60,9 @@ class Author:
     def names(self) -> variables.Names:
         """What stands in the place of the values."""
         return variables.Names(self.shown)
+
+    def _to(self, number: int) -> str:
+        return self.places.to(self.places.anchor(number))
 
     def fault(self, line: int, message: str) -> None:
         """Note what does not hold for this trace, once."""

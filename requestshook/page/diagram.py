@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from requestshook.page import steps
+from requestshook.page import cutting, steps
 from requestshook.page.author import Author
 from requestshook.page.escape import Markdown, mermaid
 from requestshook.page.frames import Frame
@@ -33,7 +33,7 @@ def blocks(
 ) -> Iterator[list[Markdown]]:
     """The lines of each block. A block declares only who speaks in it, in the order of the lanes."""
     writer = _Writer(lanes, pseudonyms, author)
-    block = _Block(writer)
+    block = _Block(writer, writer.around(found))
     for stretch in _stretches(found, {phase.first for phase in author.phases}):
         for step in stretch:
             if (step is stretch[0] and block.messages) or not block.add(step):
@@ -51,17 +51,7 @@ def _stretches(found: Sequence[Step], starts: set[int]) -> Iterator[Sequence[Ste
         return
     edges = [0, *(place for place, step in enumerate(found) if place and step.number in starts), len(found)]
     for first, last in pairwise(edges):
-        while last - first > MESSAGES:
-            cut = first + _cut(found[first : first + MESSAGES + 1])
-            yield found[first:cut]
-            first = cut
-        yield found[first:last]
-
-
-def _cut(window: Sequence[Step]) -> int:
-    """Where to cut what is one too long: before the last of its outermost requests."""
-    requests = [place for place, step in enumerate(window) if place >= _FEWEST and step.kind == "request"]
-    return min(reversed(requests), key=lambda place: window[place].call.depth, default=MESSAGES)
+        yield from cutting.cut(found[first:last], MESSAGES, _FEWEST)
 
 
 class _Writer:
@@ -75,6 +65,11 @@ class _Writer:
 
     def participant(self, name: str) -> str:
         return f"participant p{self.place[name]} as {_shown(name, _NAME)}"
+
+    def around(self, found: Sequence[Step]) -> list[Frame]:
+        """The frames that the first of these steps lies in, and that began before it."""
+        first = found[0].number if found else 0
+        return [group for group in self._groups if group.first < first <= group.last]
 
     def beginning(self, number: int) -> list[Frame]:
         """The frames that begin before a step, outer ones first."""

@@ -24,6 +24,7 @@ class Dialect:
     prose: Callable[[str], str]  # the author's Markdown, mentions filled in, as what `finish` lets pass
     parts: tuple[str, ...] = PARTS
     autoescape: bool = False  # Jinja2's own escaping for HTML, behind `finish`
+    chapter: str = ""  # the template of a long flow's further pages; empty: a page of this format is never split
     framed: bool = False  # a part stands in the page's frame: `page` is the only template, and asks for `part`
 
     def template(self, part: str) -> str:

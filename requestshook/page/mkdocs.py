@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from requestshook.page import command, escape, rst
 from requestshook.page.dialect import Dialect
@@ -17,6 +18,7 @@ _FILTERS: dict[str, Callable[..., escape.Markdown]] = {
     "link": escape.link,
     "code": escape.code,
     "markdown": escape.Markdown,
+    "file": lambda name: escape.Markdown(quote(name)),
     "rst": rst.text,
     "rst_heading": rst.heading,
     "rst_code": rst.code,
@@ -27,6 +29,7 @@ def _filters(context: Mapping[str, Any]) -> Mapping[str, Callable[..., Any]]:
     settings, names = context["settings"], tuple(variable.name for variable in context["variables"])
     return {
         **_FILTERS,
+        "to": lambda anchor: escape.Markdown(context["places"].to(anchor)),
         "fence": partial(escape.fence, snippets=settings.snippets),
         "label": partial(escape.label, names=names),
         "console": _console,
@@ -62,6 +65,7 @@ DIALECT = Dialect(
     folder="",
     suffix=".md.jinja2",
     mark="generator: requestshook",
+    chapter="chapter.md.jinja2",
     finish=escape.finish,
     filters=_filters,
     prose=escape.Markdown,

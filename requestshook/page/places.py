@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from requestshook.config.notes import Place
 from requestshook.trace.calls import Call
@@ -14,6 +15,7 @@ class Places:
     def __init__(self, calls: Mapping[str, Call]) -> None:
         self._calls = calls
         self._anchors: dict[int, str] = {}
+        self._files: Mapping[str, str] = {}
         for id, call in calls.items():
             steps = (
                 (call.request_step, id),
@@ -25,6 +27,14 @@ class Places:
     def anchor(self, number: int) -> str:
         """The fragment that leads to a step."""
         return self._anchors.get(number) or f"step-{number}"
+
+    def spread(self, files: Mapping[str, str]) -> None:
+        """From now on these anchors stand in files of their own."""
+        self._files = files
+
+    def to(self, anchor: str) -> str:
+        """What a link to an anchor leads to: a file, where it stands in one of its own, and the fragment."""
+        return f"{quote(self._files.get(anchor, ''))}#{anchor}"
 
     def number(self, place: Place) -> int | None:
         """The number of the step that the author means; None where the call is gone, or nothing came back."""

@@ -21,7 +21,7 @@ _BREAK = re.compile(r".*(?:  |\\|<br ?/?>)\Z")
 
 
 class Prose:
-    """Writes texts; `number` and `anchor` know steps, `value` the variables, `fault` hears what cannot be filled in.
+    """Writes texts; `number` and `to` know steps, `value` the variables, `fault` hears what cannot be filled in.
 
     `write` makes of the Markdown what the page's format has.
     """
@@ -29,12 +29,12 @@ class Prose:
     def __init__(
         self,
         number: Callable[[Place], int | None],
-        anchor: Callable[[int], str] | None,
+        to: Callable[[int], str] | None,
         value: Callable[[str], str | None],
         fault: Callable[[int, str], None],
         write: Callable[[str], str] = Markdown,
     ) -> None:
-        self._number, self._anchor, self._value, self._fault = number, anchor, value, fault
+        self._number, self._to, self._value, self._fault = number, to, value, fault
         self._write = write
 
     def markdown(self, text: Text | None) -> str:
@@ -66,8 +66,8 @@ class Prose:
             if number is None:
                 self._fault(mention.line, f"[[{place.id}]] names no step: the call has no {place.message} here")
                 return None
-            linked = self._anchor is not None and not mention.in_code
-            written.append(f"[{number}](#{self._anchor(number)})" if linked and self._anchor else str(number))
+            linked = self._to is not None and not mention.in_code
+            written.append(f"[{number}]({self._to(number)})" if linked and self._to else str(number))
         return "-".join(dict.fromkeys(written))
 
 

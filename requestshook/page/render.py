@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import jinja2
@@ -25,6 +27,7 @@ from requestshook.page import (
     log,
     nesting,
     quantities,
+    splitting,
 )
 from requestshook.page.author import Author, Texts, table
 from requestshook.page.dialect import Dialect
@@ -32,11 +35,11 @@ from requestshook.page.lives import Lives
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.references import References
 from requestshook.page.settings import PageSettings, Words
+from requestshook.page.splitting import Chapter
 from requestshook.page.steps import StepWriter
 from requestshook.trace.calls import Trace
 from requestshook.trace.disagreeing import Load
 
-SEARCHED_STEPS = 50  # a page of more is left out of the site's search: its code blocks are most of the index
 WIDE_LANES = 6  # a map of more services takes the table of contents' room
 
 
@@ -61,10 +64,59 @@ def render(
     form = dialects.find(dialect)
     if part not in form.parts:
         raise RequestshookError(f"a page in the format {form.name} has no {part}: {', '.join(form.parts)}")
-    try:
+    with _told():
         context = _context(trace, load, settings, notes, [] if faults is None else faults, form)
         template = _environment(form, context, templates).get_template(form.template(part))
         yield from template.generate(context, part=part)
+
+
+def pages(
+    trace: Trace,
+    load: Load,
+    settings: PageSettings | None = None,
+    *,
+    stem: str,
+    notes: Placed | None = None,
+    faults: list[Fault] | None = None,
+    templates: str | os.PathLike[str] | None = None,
+    dialect: str = "mkdocs",
+) -> list[tuple[str, Iterator[str]]]:
+    """The files of a page by their names, each with its pieces: STEM.md, and of a long flow a page a phase as well.
+
+    All is as `render` says. The files link to each other, so they belong into one folder.
+    """
+    form = dialects.find(dialect)
+    index = f"{stem}{form.ending}"
+    if not form.chapter or len(trace.steps) <= splitting.LONGEST:
+        pieces = render(trace, load, settings, notes=notes, faults=faults, templates=templates, dialect=dialect)
+        return [(index, pieces)]
+    settings = settings or PageSettings()
+    with _told():
+        context = _context(trace, load, settings, notes, [] if faults is None else faults, form, stem)
+        context |= {"index": index}
+        environment = _environment(form, context, templates)
+        whole, further = (environment.get_template(name) for name in (form.template("page"), form.chapter))
+    chapters: tuple[Chapter, ...] = context["chapters"]
+    files = [(index, _generated(whole, {**context, "part": "page"}))]
+    for before, chapter, after in zip((None, *chapters), chapters, (*chapters[1:], None)):
+        steps = map(context["block"], range(chapter.first, chapter.last + 1))
+        diagrams = context["diagrammed"](trace.steps[chapter.first - 1 : chapter.last])
+        turned = {**context, "chapter": chapter, "before": before, "after": after}
+        turned |= {"steps": steps, "diagrams": diagrams}
+        files.append((chapter.file, _generated(further, turned)))
+    return files
+
+
+def _generated(template: jinja2.Template, context: dict[str, Any]) -> Iterator[str]:
+    with _told():
+        yield from template.generate(context)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Templates at fault are told in one line."""
+    try:
+        yield
     except jinja2.TemplateError as error:
         raise RequestshookError(_fault(error)) from error
 
@@ -76,12 +128,14 @@ def _context(
     notes: Placed | None,
     faults: list[Fault],
     form: Dialect,
+    stem: str = "",  # of the files that it is spread over; empty: it is one page
 ) -> dict[str, Any]:
     words = Words(settings.labels)
     pseudonyms = Pseudonyms()
     numbers = {call.id: call.request_step for call in trace.calls}
     references = References(trace.calls, settings)
     author = Author(trace, notes, references, settings, load, pseudonyms.numbered, faults, form.prose)
+    chapters = splitting.spread(trace, author, words, stem, form.ending) if stem else ()
     writer = StepWriter(load, settings, words, pseudonyms, references, author, numbers)
     writer.views.follow(trace.calls)
     pseudonyms.note(command.texts(trace))
@@ -96,6 +150,8 @@ def _context(
     rows = callmap.rows(trace.calls, services, pseudonyms, words, author)
     calls = [row for row in rows if isinstance(row, callmap.Row)]
     pairs = exchanges.exchanges(trace, calls, failed, pseudonyms, author, settings.variables == "everywhere")
+    diagrammed = partial(diagram.blocks, lanes=services, pseudonyms=pseudonyms, author=author)
+    apart = bool(chapters) and len(trace.steps) > splitting.DRAWN
     return {
         "trace": trace,
         "settings": settings,
@@ -103,7 +159,8 @@ def _context(
         "moment": quantities.moment(trace.started),
         "title": author.annotations.title or settings.title or trace.name,
         "text": Texts(author),
-        "searched": len(trace.steps) <= SEARCHED_STEPS,
+        "chapters": chapters,
+        "searched": bool(chapters) or len(trace.steps) <= splitting.LONGEST,  # code blocks are most of an index
         "wide": len(services) > WIDE_LANES,
         "services": services,
         "command": command.show(trace, pseudonyms, author),
@@ -112,7 +169,9 @@ def _context(
         "figures": figures.line(trace, len(pseudonyms), settings, words),
         "about": figures.about(trace, settings, words, author),
         "rows": callmap.rows(trace.calls, services, pseudonyms, words, author),
-        "diagrams": diagram.blocks(trace.steps, services, pseudonyms, author),
+        "diagrams": () if apart else diagrammed(trace.steps),
+        "apart": apart,
+        "diagrammed": diagrammed,
         "steps": map(writer.block, trace.steps),
         "log": log.lines(trace, pseudonyms, author),
         "pairs": pairs,

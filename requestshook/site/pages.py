@@ -58,6 +58,14 @@ def find(folder: Path) -> Iterator[Listed]:
             yield page
 
 
+def part_of(path: str) -> str | None:
+    """The name of the page that a file is a part of; None where it is none of ours, or a page of its own."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        found = _FRONT_MATTER.match(file.read(_READ))
+    whole = _own(found[1]).get("part_of") if found is not None and MARK in found[1].split("\n") else None
+    return whole if isinstance(whole, str) else None
+
+
 def _markdown(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
