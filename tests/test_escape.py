@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+import markdown
 import pytest
 from hostile import CONTENTS
 from hypothesis import given
@@ -96,3 +97,27 @@ def test_a_link_stays_between_its_parentheses(text: str) -> None:
     """No parenthesis, bracket, quote, blank or control is left; a plain URL, `&` and all, is as it was."""
     assert not re.search(r"[()<>\"'`\\\s\x00-\x1f]", escape.link(text))
     assert escape.link("https://a.test/b?c=1&d=%20#e") == "https://a.test/b?c=1&d=%20#e"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/v1/AUTH_{project_id}/glance", "/v1/AUTH_{project_id}/glance"),
+        ("/a_b/x_{project_id}/y_{project_id}_z", "/a_b/x_{project_id}/y_{project_id}%5Fz"),
+        ("/_{project_id} AUTH_{_a_}_", "/%5F{project_id} AUTH_{%5Fa%5F}%5F"),
+        ("AUTH_{other} __x_{other}", "AUTH%5F%7Bother%7D %5F%5Fx%5F%7Bother%7D"),
+    ],
+)
+def test_a_label_shows_the_authors_names_where_they_stand(text: str, shown: str) -> None:
+    """`AUTH_{project_id}` is readable in the table of contents; what could be markup or was captured is not."""
+    assert escape.label(text, ("project_id", "_a_")) == shown
+
+
+@given(st.text(alphabet="_{}nx /*"))
+def test_a_label_with_names_is_read_as_it_is_written(text: str) -> None:
+    """Python-Markdown takes nothing in it for emphasis, and the label does not leave its attribute."""
+    label = escape.label(text, ("n", "_x_", "x_n"))
+    page = markdown.Markdown(extensions=["attr_list", "toc"])
+    found = page.convert(f'# a {{ #b data-toc-label="{label}" }}')
+    assert found == '<h1 id="b">a</h1>'
+    assert html.unescape(page.toc_tokens[0]["name"]).strip() == label.strip()  # type: ignore[attr-defined]  # of toc

@@ -42,7 +42,9 @@ _BEFORE_MARKDOWN = re.compile(r"\{(?=[{%#!]|--|\+\+|~~|==|>>)")
 _TITLE = re.compile(rf'["<>\\`{_CONTROLS}]|{_BEFORE_MARKDOWN.pattern}')
 # An attribute's value is read as Markdown before it is read as an attribute.
 _LINK = re.compile(rf'[()<>"\'\\`*\s{_CONTROLS}]|{_BEFORE_MARKDOWN.pattern}')
-_LABEL = re.compile(r"(?<=[^\W_])_(?=[^\W_])|:(?=[0-9]+(?:[ /]|$))|(" + _SPELLED + ")", re.VERBOSE)
+# An underscore after a letter or digit begins no emphasis, and where none begins, none ends.
+_IN_LABELS = rf"(?<=[^\W_])_(?=[^\W_])|:(?=[0-9]+(?:[ /]|$))|({_SPELLED})"
+_LABEL = re.compile(_IN_LABELS, re.VERBOSE)
 _JOINER = "\u2060"  # seen by nobody
 _MERMAID = re.compile(r"[^\w /.,?\-→←–·‹›…\u2400-\u2424\ufffd]|\b[eE](?=[nN][dD]\b)")
 _REMEMBERED = 200  # characters: names and labels come back at every step
@@ -77,10 +79,8 @@ def label(text: str, names: Iterable[str] = ()) -> Markdown:
 
     The author's `names` stay readable as `{name}`; other braces are captured ones.
     """
-    found = _LABEL.sub(_percent_found, text.encode("utf-8", "replace").decode())
-    for name in names:
-        found = found.replace(_LABEL.sub(_percent_found, f"{{{name}}}"), f"{{{name}}}")
-    return Markdown(found)
+    pattern = _label_with(tuple(names)) if "{" in text else _LABEL
+    return Markdown(pattern.sub(_in_label, text.encode("utf-8", "replace").decode()))
 
 
 def link(url: str) -> Markdown:
@@ -154,5 +154,16 @@ def _percent(found: re.Match[str]) -> str:
     return "".join(f"%{octet:02X}" for octet in found[0].encode())
 
 
-def _percent_found(found: re.Match[str]) -> str:
-    return _percent(found) if found[1] else found[0]
+@lru_cache(16)
+def _label_with(names: tuple[str, ...]) -> re.Pattern[str]:
+    """What is encoded in a label, and the names that are not."""
+    if not names:
+        return _LABEL
+    named = rf"\{{(?:{'|'.join(map(re.escape, names))})\}}"
+    return re.compile(rf"(?P<name>{named})|(?<=[^\W_])_(?={named})|{_IN_LABELS}", re.VERBOSE)
+
+
+def _in_label(found: re.Match[str]) -> str:
+    if "name" in found.re.groupindex and found["name"]:
+        return f"{{{_LABEL.sub(_in_label, found[0][1:-1])}}}"
+    return _percent(found) if found[found.re.groups] else found[0]
