@@ -107,19 +107,30 @@ def test_what_is_doubtful_is_said_with_what_to_do() -> None:
 
 
 def test_a_call_that_is_gone_gets_the_nearest_one_as_a_suggestion() -> None:
-    """A renamed path is suggested, rather one without an entry, with its ids as a file would list them."""
+    """A renamed path is suggested, with its ids as a file would list them; a call that has an entry never is."""
     lines = ["c -> keystone POST /v3/auth/tokens", "c -> glance GET /v3/images/" + "ab12" * 8, "c -> glance GET /"]
     calls = [call(line, number) for number, line in enumerate(lines)]
     entries = [
         "c -> keystone POST /v3/auth/tokens",
         "c -> glance GET /v2/images/{image_id}",
         "nobody -> nothing DELETE /never/seen",
+        "c -> keystone POST /v3/auth/token",
     ]
     alignment = align([Selector.parse(entry) for entry in entries], calls)
-    assert alignment.placed == (0, None, None)
-    assert [doubt.words for doubt in alignment.doubts] == ["names no call"] * 2
+    assert alignment.placed == (0, None, None, None)
+    assert [doubt.words for doubt in alignment.doubts] == ["names no call"] * 3
     assert alignment.doubts[0].suggestion == "did you mean `c -> glance GET /v3/images/{image_id}`?"
-    assert alignment.doubts[1].suggestion == ""
+    assert [doubt.suggestion for doubt in alignment.doubts[1:]] == ["", ""]
+
+
+def test_suggestions_for_a_file_of_another_flow_take_moments() -> None:
+    """Five hundred entries without a call, five hundred calls without an entry: the first are helped."""
+    calls = [call(f"client-{n % 9} -> server-{n % 7} GET /v2/projects/p{n}/things/x{n * 7}", n) for n in range(1000)]
+    gone = [Selector.parse(f"client-{n % 9} -> server-{n % 7} GET /v3/projects/p{n}/done/y{n * 3}") for n in range(500)]
+    started = time.process_time()
+    alignment = align([*spell(calls[:500]), *gone], calls)
+    assert time.process_time() - started < 10
+    assert alignment.doubts[0].suggestion.startswith("did you mean")
 
 
 PATHS = st.lists(st.sampled_from("aaabbcde"), max_size=9).map(" ".join)

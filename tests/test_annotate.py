@@ -164,7 +164,7 @@ def test_stale_entries_stay_and_notes_are_told(tmp_path: Path) -> None:
     assert annotate(tmp_path) == [
         "flow.yaml: 1 call added: line 3",
         "requestshook: flow.yaml:2: note from the recording: why twice? (:warning:)",
-        "requestshook: flow.yaml:4: `a -> b GET /n` names no call; did you mean `a -> b GET /y`?",
+        "requestshook: flow.yaml:4: `a -> b GET /n` names no call",
     ]
     assert file.read_text("utf-8") == f"calls:\n  {X}\n  {Y}\n  {N}\n"
 
@@ -195,6 +195,27 @@ def test_hidden_calls(tmp_path: Path) -> None:
     file.write_text(f'hide: ["* GET /n"]\ncalls:\n  {X}\n', "utf-8")
     assert annotate(tmp_path, "--check") == ["flow.yaml: up to date"]
     assert annotate(tmp_path) == ["flow.yaml: nothing to add, every call has an entry"]
+    file.write_text(f'hide: ["* GET /n"]\ncalls:\n  {X}\n  {N}\n', "utf-8")
+    assert annotate(tmp_path, "--check") == ["flow.yaml: up to date"]
+    file.write_text('hide: ["* GET /n"]\ncalls:\n  - {call: "a -> b GET /n", id: lost}\n', "utf-8")
+    assert annotate(tmp_path, "--check", status=1)[0] == (
+        "flow.yaml:3: `a -> b GET /n` names a call that `hide` leaves out"
+    )
+
+
+def test_what_is_gone_is_said_once(tmp_path: Path) -> None:
+    """The entry that has no call left says how many there are; where it has no words, another one does."""
+    record(tmp_path, "y x")
+    file = tmp_path / "flow.yaml"
+    noted = '- {call: "a -> b GET /x", request: {text: hi}}'
+    file.write_text(f"calls:\n  {Y}\n  {noted}\n  {noted}\n", "utf-8")
+    said = annotate(tmp_path, "--check", status=1)
+    assert [line for line in said if "twice and found once" in line] == [
+        "flow.yaml:4: `a -> b GET /x` has no call left: it is listed twice and found once"
+    ]
+    file.write_text(f"calls:\n  {Y}\n  {noted}\n  {X}\n", "utf-8")
+    said = annotate(tmp_path, "--check", status=1)
+    assert "flow.yaml:3: `a -> b GET /x` is listed twice and found once" in said
 
 
 def test_on_a_terminal_the_next_command_is_said(tmp_path: Path) -> None:

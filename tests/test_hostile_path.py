@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ("collect",), ("status",), ("traces",), ("traces", "--json"), ("show",), ("show", "--json"),
         ("show", "--step", "1"), ("show", "--step", "2"),
         ("show", "--step", "1", "--curl"), ("render", "-o", "out"), ("render", "-o", "out", "--format", "html"),
-    ("show", NAME), ("stop",),
+        ("show", NAME), ("stop",),
         ("show", "\x1b[31m"), ("stop", "\x1b[31m"), ("render", "\x1b[31m/x.yaml"), ("show", "--call", "\x1b[31m"),
     ],
     ids=repr,

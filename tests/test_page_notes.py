@@ -142,7 +142,7 @@ def test_what_does_not_fit_is_said_with_its_line() -> None:
         settings=PageSettings(hide_headers=("X-Subject-Token",)),
     )
     assert sorted(faults, key=lambda fault: int(fault.split(":")[1])) == [
-        "flow.yaml:1: [[gone]] names no step: the call has no request here",
+        "flow.yaml:1: [[gone]] names no step: the call 'gone' is not in this recording",
         "flow.yaml:3: a: the call 'gone' is not in this recording",
         "flow.yaml:4: b: there is no $.nothing in the response of 'login'",
         "flow.yaml:5: c: there is no header Nope in the request of 'login'",

@@ -25,6 +25,7 @@ MOVED = "moved"  # it was placed out of order, and its selector is listed or fou
 COUNT = "count"  # its selector is found more or fewer times than the file lists it
 
 _LIKE = 0.6  # how alike a selector has to be to be suggested, of 1
+_COMPARED = 20_000  # pairs of selectors that are compared for suggestions: about a second
 _LISTS_ALL = 0.75  # the part of the calls that has to have an entry, for a file to be taken as one that lists all
 
 
@@ -87,11 +88,8 @@ class _Aligning:
         if not self.complete:  # neighbours in a file of few entries were none in its recording: they prove nothing
             self.pairing = sequences.pair(rows, len(calls), neighbours=False)
         self.wanted = Counter(place for places in self.pairing.choices for place in places)
-
-    @cached_property
-    def spelled(self) -> list[str]:
-        """The calls as a file would list them."""
-        return [str(selector) for selector in spell(self.calls, self.variables)]
+        self.suggested: dict[str, str] = {}  # by the selector that names no call
+        self.compared = 0
 
     def result(self) -> Alignment:
         """What came of it."""
@@ -181,13 +179,20 @@ class _Aligning:
             return Doubt(number, GONE, "names a call that another entry has already")
         return Doubt(number, GONE, f"names no call: without the number it is found {_times(len(found))}")
 
+    @cached_property
+    def without(self) -> list[str]:
+        """The selectors of the calls that have no entry, each once."""
+        spelled = spell(self.calls, self.variables)
+        return list(dict.fromkeys(str(one) for place, one in enumerate(spelled) if place not in self.taken))
+
     def _nearest(self, entry: Selector) -> str:
-        """The selector most like this one of the calls without an entry, else of all."""
-        without = [text for place, text in enumerate(self.spelled) if place not in self.taken]
-        for candidates in (without, self.spelled):
-            for text in difflib.get_close_matches(str(entry), dict.fromkeys(candidates), 1, _LIKE):
-                return f"did you mean `{text}`?"
-        return ""
+        """The selector most like this one of the calls without an entry: a call that has one is not meant."""
+        text = str(entry)
+        if text not in self.suggested:
+            self.compared += len(self.without)
+            near = difflib.get_close_matches(text, self.without, 1, _LIKE) if self.compared <= _COMPARED else []
+            self.suggested[text] = f"did you mean `{near[0]}`?" if near else ""
+        return self.suggested[text]
 
     def _counts(self) -> Iterator[Doubt]:
         """Selectors that name more or fewer calls than are listed, calls at which another selector stands left out."""

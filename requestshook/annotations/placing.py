@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from requestshook.annotations import aligning
@@ -45,6 +45,8 @@ def place(annotations: Annotations, trace: Trace) -> Placed:
     shown = without(trace, hidden)
     entries = annotations.entries
     found = aligning.align([entry.selector for entry in entries], shown.calls, variables=literals(annotations))
+    if hidden:
+        found = _of_hidden(found, entries, [call for call in trace.calls if call.id in hidden])
     placed = [(entry, shown.calls[at]) for entry, at in zip(entries, found.placed, strict=True) if at is not None]
     return Placed(
         annotations,
@@ -54,6 +56,22 @@ def place(annotations: Annotations, trace: Trace) -> Placed:
         tuple(_faults(annotations, found)),
         found,
     )
+
+
+def _of_hidden(found: Alignment, entries: Sequence[Entry], hidden: Sequence[Call]) -> Alignment:
+    """An entry of a call that is hidden is not gone: that is said only where its words are lost by it."""
+    gone = [doubt.entry for doubt in found.doubts if doubt.kind == aligning.GONE]
+    places = selecting.index(hidden, (entries[number].selector for number in gone))
+    of_hidden = {number for number in gone if places[entries[number].selector]}
+    doubts = (
+        replace(doubt, words="names a call that `hide` leaves out", suggestion="")
+        if doubt.entry in of_hidden
+        else doubt
+        for doubt in found.doubts
+        if of_hidden.isdisjoint(doubt.alike or (doubt.entry,))
+        or (doubt.kind == aligning.GONE and says_something(entries[doubt.entry]))
+    )
+    return replace(found, doubts=tuple(doubts))
 
 
 def says_something(entry: Entry) -> bool:
@@ -68,8 +86,14 @@ def literals(annotations: Annotations) -> dict[str, str]:
 
 def _faults(annotations: Annotations, found: aligning.Alignment) -> Iterator[Fault]:
     """The doubts about what a reader would see: a bare selector at the wrong one of two equal calls is seen by none."""
+    entries = annotations.entries
+    gone = {doubt.entry for doubt in found.doubts if doubt.kind == aligning.GONE}
     for doubt in found.doubts:
-        concerned = (annotations.entries[number] for number in doubt.alike or (doubt.entry,))
-        for entry in [entry for entry in concerned if says_something(entry)][:1]:
+        numbers = doubt.alike or (doubt.entry,)
+        if doubt.kind == aligning.COUNT and any(
+            number in gone and says_something(entries[number]) for number in numbers
+        ):
+            continue  # the entry that has no call left says how many there are
+        for entry in [entries[number] for number in numbers if says_something(entries[number])][:1]:
             suggestion = f"; {doubt.suggestion}" if doubt.suggestion else ""
             yield Fault(annotations.path, entry.line, f"`{entry.spelled}` {doubt.words}{suggestion}")

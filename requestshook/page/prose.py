@@ -64,11 +64,16 @@ class Prose:
         written = []
         for place, number in zip(places, numbers, strict=True):
             if number is None:
-                self._fault(mention.line, f"[[{place.id}]] names no step: the call has no {place.message} here")
+                self._fault(mention.line, f"[[{place.id}]] names no step: {self._reason(place)}")
                 return None
             linked = self._to is not None and not mention.in_code
             written.append(f"[{number}]({self._to(number)})" if linked and self._to else str(number))
         return "-".join(dict.fromkeys(written))
+
+    def _reason(self, place: Place) -> str:
+        if self._number(Place(place.id, "request")) is None:
+            return f"the call {place.id!r} is not in this recording"
+        return f"the call has no {place.message} here"
 
 
 def _broken(lines: list[str]) -> Iterator[str]:
