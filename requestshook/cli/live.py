@@ -10,13 +10,14 @@ from contextlib import suppress
 _PAUSE = 0.2  # seconds between two looks
 
 
-def follow(look: Callable[[], Mapping[str, object]], act: Callable[[Sequence[str]], None]) -> None:
+def follow(
+    look: Callable[[], Mapping[str, object]], act: Callable[[Sequence[str]], None], known: Mapping[str, object]
+) -> None:
     """Call `act` with the names of what has changed, at each change, until a Ctrl-C, which is how this ends well.
 
-    What changes while `act` runs is seen by the look after it.
+    `known` is what a look found before all this began. What changes while `act` runs is seen by the look after it.
     """
     with suppress(KeyboardInterrupt):
-        known = look()
         while True:
             time.sleep(_PAUSE)
             found = look()

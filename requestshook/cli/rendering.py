@@ -83,12 +83,14 @@ def render(
     if watch and place == _STDOUT:
         raise click.UsageError("--watch writes files again and again: give another -o")
     wishes = Wishes(names, place, form, part, templates, force)
+    watched = Watched(wishes)
+    known = watched.look() if watch else {}
     pages, complaints = _render(wishes)
     if open_it and place != _STDOUT:
         click.launch(pages[0].path)
     if watch:
         terminal.note("rendering again at each change; Ctrl-C ends it")
-        live.follow(lambda: _stamps(wishes), lambda changed: _again(wishes, changed))
+        live.follow(watched.look, lambda changed: _again(wishes, changed), known)
     elif place != _STDOUT and terminal.on_terminal() and len(pages) == 1:
         terminal.say_next(_next(pages[0]))
     return 1 if strict and complaints else 0
@@ -156,17 +158,24 @@ def _again(wishes: Wishes, changed: Sequence[str]) -> None:
             terminal.note(line)
 
 
-def _stamps(wishes: Wishes) -> dict[str, object]:
-    """What the pages depend on, by a name that a person knows, each with something that changes with it."""
-    files = [name for name in wishes.names if _is_file(name)]
-    found: dict[str, object] = {}
-    with suppress(RequestshookError), opening.reading() as opened:
-        config = opened.config
-        files += [config.path] if config.path else []
-        files += [found.path for found in config.references if hasattr(found, "path")]
-        for page in _pages(opened, wishes):
-            found[page.summary.name] = opened.store.size(page.summary.id)
-    return {**found, **live.stamps(files, [wishes.templates] if wishes.templates else [])}
+class Watched:
+    """What the pages depend on. What a faulty file keeps from being looked at counts as it was before."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        self._wishes = wishes
+        self._files: list[str] = []
+        self._sizes: dict[str, object] = {}  # of the recordings
+
+    def look(self) -> dict[str, object]:
+        """All of it by a name that a person knows, each with something that changes with it."""
+        with suppress(RequestshookError), opening.reading() as opened:
+            config = opened.config
+            described = [found.path for found in config.references if hasattr(found, "path")]
+            self._files = [*([config.path] if config.path else []), *described]
+            pages = _pages(opened, self._wishes)
+            self._sizes = {page.summary.name: opened.store.size(page.summary.id) for page in pages}
+        files = [*filter(_is_file, self._wishes.names), *self._files]
+        return {**self._sizes, **live.stamps(files, [self._wishes.templates] if self._wishes.templates else [])}
 
 
 def _next(page: Page) -> str:
