@@ -228,7 +228,7 @@ def test_all_faults_come_in_one_run_with_their_places() -> None:
         ("a: 1\n---\nb: 2", "2:1: YAML cannot read this"),
         ("a: [1", "1:6: YAML cannot read this"),
         ("a: 'x", "1:6: YAML cannot read this"),
-        ("a:\n\t- x", "2:1: YAML cannot read this"),
+        ("a:\n\t- x", "2:1: YAML cannot read this.*indented by spaces"),
         ("store: a\x00b", r"1:9: a character that YAML does not allow: U\+0000"),
     ],
 )  # fmt: skip

@@ -267,6 +267,7 @@ def test_highlights(text: str, mark: highlights.Mark) -> None:
         ("a b", 1, "expected a header's name, .*{text: …}"),
         ("한", 0, "expected a header's name"),
         ("$.a[", 4, "character 5"),
+        ("$.a[?@.b='c']", 8, "expected `==`"),
     ],
 )
 def test_errors_of_highlights(text: str, position: int, message: str) -> None:

@@ -300,11 +300,13 @@ def test_the_documented_example_of_a_template_works(tmp_path: Path) -> None:
     assert '#### 2. 200 OK /\n\n`a` to `b`\n\n=== "Header"\n    ``` http' in text
 
 
-@pytest.mark.parametrize("template", ["{{ nothing }}", "{% if %}", "{% include 'gone' %}"])
+@pytest.mark.parametrize(
+    "template", ["\n\n{{ nothing }}", "\n\n{% if %}", "\n\n{% include 'gone' %}", "\n\n{{ step.x.y }}"]
+)
 def test_a_template_at_fault_is_one_line(tmp_path: Path, template: str) -> None:
-    """An unknown name, a wrong tag or a missing file is an error that names itself."""
+    """An unknown name, a wrong tag or a missing file is an error that names the template and its line."""
     (tmp_path / "_step.md.jinja2").write_text(template)
-    with pytest.raises(RequestshookError, match=r"template|_step"):
+    with pytest.raises(RequestshookError, match=r"^\S*_step\.md\.jinja2:3: .*(nothing|expression|gone|'x')"):
         page(one(), templates=str(tmp_path))
 
 

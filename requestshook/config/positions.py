@@ -109,6 +109,8 @@ def _hint(line: str, problem: str) -> str:
         return f"; a text that holds `: ` has to be quoted, or {_BLOCK}"
     if "expected ',' or" in problem:
         return "; inside [ ] and { } a text with one of [ ] { } , ? has to be quoted"
+    if r"'\t'" in problem:
+        return "; YAML is indented by spaces, and a text that begins with a tab has to be quoted"
     if "alphabetic or numeric" in problem and not found:
         return "; a text that begins with * or & has to be quoted"
     if found and "aliases" not in problem:

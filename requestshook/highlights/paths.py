@@ -170,6 +170,8 @@ class _Parser:
         self.space()
         operator = self.match(_OPERATOR)
         if not operator:
+            if self.text.startswith("=", self.position):
+                self.fail("`==`")
             return Condition(path)
         self.space()
         return Condition(path, operator, self.literal())

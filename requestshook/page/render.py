@@ -6,6 +6,7 @@ A first pass reads every message once and keeps nothing but the numbers of its p
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -40,6 +41,7 @@ from requestshook.page.steps import StepWriter
 from requestshook.trace.calls import Trace
 from requestshook.trace.disagreeing import Load
 
+_ENDINGS = (".jinja2", ".css")  # of templates
 WIDE_LANES = 6  # a map of more services takes the table of contents' room
 
 
@@ -211,6 +213,8 @@ def _environment(
 def _fault(error: jinja2.TemplateError) -> str:
     if isinstance(error, jinja2.TemplateSyntaxError):
         return f"{error.filename or error.name or 'template'}:{error.lineno}: {error.message}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(_ENDINGS)]
+    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "template"
     if isinstance(error, jinja2.TemplateNotFound):
-        return f"template {error.name} is not there"
-    return f"template: {error.message}"
+        return f"{where}: template {error.name} is not there"
+    return f"{where}: {error.message}"
