@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+from html import unescape
+
 import markdown
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from requestshook.annotations.reading import parse
 from requestshook.config.notes import Text
 from requestshook.page.prose import Prose
 
@@ -70,3 +75,57 @@ def test_only_spaces_are_added(text: str) -> None:
     once = written(text)
     assert [line.rstrip() for line in once.split("\n")] == [line.rstrip() for line in text.strip("\n").split("\n")]
     assert written(once) == once
+
+
+def shown(text: str, value: str) -> str:
+    """The HTML of a text that mentions a captured value, `[[$v]]`."""
+    said = parse(f"text: {{intro: {json.dumps(text)}}}\nvariables: {{v: x}}\n", "f").text.intro
+    prose = Prose(lambda place: 1, None, lambda name: value, lambda line, message: None)
+    return markdown.markdown(prose.markdown(said), extensions=[*EXTENSIONS, "footnotes"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`[[$v]]` ``[[$v]]``",
+        "# a ` b\ntext [[$v]] ` c",
+        "- a ` b\n- [[$v]] ` c",
+        "| a ` | b |\n|---|---|\n| [[$v]] ` | x |",
+        '!!! note "a ` b"\n    [[$v]] ` c',
+        "a `\n---\n[[$v]] `",
+        "<div markdown>\na `\n</div>\n[[$v]] `",
+        "[^1]: a `\n[^2]: [[$v]] `\n\nx[^1][^2]",
+        "# a ` b\n`foo`[[$v]]`",
+        "[[[$v]]](https://h) **a**[[$v]]",
+    ],
+)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "<img src=x onerror=alert(1)>",
+        "![x](https://evil)",
+        "[x](https://evil)",
+        '{ onclick="alert(1)" }',
+        '*a*{ onclick="alert(1)" }',
+        "<https://evil>",
+    ],
+)
+def test_a_value_between_backticks_is_text_even_where_they_are_none(text: str, value: str) -> None:
+    """Backticks in two blocks pair for nobody but us; a captured value in between is still no markup."""
+    tags = re.findall(r"<[a-z][^>]*>", shown(text, value))
+    assert not [tag for tag in tags if re.search("img|onclick|evil", tag)]
+    assert all(piece in html_text(shown(text, value)) for piece in re.findall(r"\w+", value))
+
+
+@pytest.mark.parametrize("text", ["[x]([[$v]])", "[x](<[[$v]]>)", "[x](`[[$v]]`)", "[r]: [[$v]]\n\n[r]", "<[[$v]]>"])
+@pytest.mark.parametrize("value", ["javascript:alert(1)", " JavaScript:alert(1)", "data:text/html,x", "\x01vbscript:x"])
+def test_a_link_that_a_text_makes_of_a_value_runs_nothing(text: str, value: str) -> None:
+    """A scheme that runs something is broken; an address is as it was."""
+    for href in re.findall(r'href="([^"]*)"', shown(text, value)):
+        assert not re.match(r"(?i)\W*(javascript|vbscript|data):", unescape(href))
+    assert 'href="https://h/a"' in unescape(shown("[x]([[$v]])", "https://h/a"))
+
+
+def html_text(page: str) -> str:
+    """What a reader sees."""
+    return unescape(re.sub(r"<[^>]*>", "", page))

@@ -46,6 +46,8 @@ _LINK = re.compile(rf'[()<>"\'\\`*\s{_CONTROLS}]|{_BEFORE_MARKDOWN.pattern}')
 _IN_LABELS = rf"(?<=[^\W_])_(?=[^\W_])|:(?=[0-9]+(?:[ /]|$))|({_SPELLED})"
 _LABEL = re.compile(_IN_LABELS, re.VERBOSE)
 _JOINER = "\u2060"  # seen by nobody
+_IF_NO_CODE = re.compile(r"(?<=<)|(?<=\])(?=[(\[])|(?<![\s,:\[(])(?=\{)")
+_RUNS = re.compile(r"(?i)\A(\W*(?:javascript|vbscript|data))(:|&#58;)")
 _MERMAID = re.compile(r"[^\w /.,?\-→←–·‹›…\u2400-\u2424\ufffd]|\b[eE](?=[nN][dD]\b)")
 _REMEMBERED = 200  # characters: names and labels come back at every step
 _SNIPPET = re.compile(r"(?m)^([ \t]*)(?=;*-+8<-)")
@@ -96,9 +98,18 @@ def code(text: str) -> Markdown:
 
 
 def in_code(text: str) -> Markdown:
-    """Text between an author's backticks, where nothing can be escaped: a look-alike stands for what would end it."""
-    text = text.translate(_INLINE).replace("`", "\u02cb")
-    return Markdown(_BEFORE_MARKDOWN.sub("{" + _JOINER, text))
+    """Text between an author's backticks, where nothing can be escaped.
+
+    A look-alike stands for what would end them. Markdown pairs backticks block by block, and may not take these for
+    code: a joiner that nobody sees stands in what would be a tag, a link or an attribute then.
+    """
+    text = _BEFORE_MARKDOWN.sub("{" + _JOINER, text.translate(_INLINE).replace("`", "\u02cb"))
+    return Markdown(unlinked(_IF_NO_CODE.sub(_JOINER, text)))
+
+
+def unlinked(text: Markdown | str) -> Markdown:
+    """The text so that it runs nothing where an author made a link of it: a joiner before the colon of its scheme."""
+    return Markdown(_RUNS.sub(rf"\1{_JOINER}\2", text))
 
 
 def mermaid(text: str) -> Markdown:

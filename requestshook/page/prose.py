@@ -56,7 +56,7 @@ class Prose:
         value = self._value(mention.variable or "")
         if value is None:
             return None  # told where the variable stands
-        return escape.in_code(value) if mention.in_code else escape.inline(value)
+        return escape.in_code(value) if mention.in_code else escape.unlinked(escape.inline(value))
 
     def _steps(self, mention: Mention) -> str | None:
         places = [place for place in (mention.first, mention.last) if place is not None]
