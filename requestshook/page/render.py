@@ -41,7 +41,7 @@ from requestshook.page.steps import StepWriter
 from requestshook.trace.calls import Trace
 from requestshook.trace.disagreeing import Load
 
-_ENDINGS = (".jinja2", ".css")  # of templates
+_ENDINGS = (".jinja2", ".css", ".js")  # of templates
 WIDE_LANES = 6  # a map of more services takes the table of contents' room
 
 
