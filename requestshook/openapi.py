@@ -18,6 +18,7 @@ from yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from requestshook import addresses
 from requestshook.errors import RequestshookError
+from requestshook.selectors import wildcards
 
 LARGEST = 32 * 1024**2  # octets of a description
 DEEPEST = 200  # collections in one another
@@ -160,17 +161,16 @@ def _link(url: object) -> str:
 
 
 def _shape(operation: Operation) -> _Shape:
-    segments = [_segment(segment) for segment in operation.path.split("/")]
-    return _Shape(
-        tuple(templated for templated, _ in segments), re.compile("/".join(p for _, p in segments)), operation
-    )
+    """Matched as selectors are, in a time that grows with the length of a target and never explodes."""
+    segments = operation.path.split("/")
+    pattern = wildcards.path_pattern("/".join(map(_spelled, segments)))
+    return _Shape(tuple(bool(_TEMPLATE.search(segment)) for segment in segments), re.compile(pattern), operation)
 
 
-def _segment(segment: str) -> tuple[bool, str]:
-    """Whether a segment has a template, and the expression that it is."""
-    pieces = _TEMPLATE.split(segment)
-    literal = [re.escape(addresses.canonical_segment(piece)) for piece in pieces]
-    return len(pieces) > 1, "[^/]+".join(literal)
+def _spelled(segment: str) -> str:
+    """A segment of a path template as a selector has it."""
+    pieces = (addresses.canonical_segment(piece) for piece in _TEMPLATE.split(segment))
+    return "{any}".join(re.sub(r"[*{}]", lambda found: f"%{ord(found[0]):02X}", piece) for piece in pieces)
 
 
 def _resolved(document: Mapping[str, Any], item: object) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +156,31 @@ def test_an_operation_is_found_by_its_own_path(segments: list[str], method: str)
     found = description.find(method.upper(), path.replace("{x}", "a42b"))
     assert found is not None
     assert found.path == path
+
+
+@pytest.mark.parametrize(
+    ("path", "target", "expected"),
+    [
+        ("/{a}-{b}.{c}", "/x-y-z.1.json", True),
+        ("/{a}-{b}.{c}", "/x-.json", False),
+        ("/{a}{b}", "/x", False),
+        ("/{a}{b}", "/xy", True),
+        ("/a*b/{any}", "/aXb/c", False),
+        ("/a*b/{any}", "/a*b/c", True),
+        ("/**", "/a/b", False),
+        ("/a{b/c", "/a%7Bb/c", True),
+        ("/", "/", True),
+    ],
+)
+def test_templates_in_a_segment(path: str, target: str, expected: bool) -> None:
+    """Each stands for one character or more; what is no template is a literal, whatever selectors make of it."""
+    found = Description({"paths": {path: {"get": {}}}}).find("GET", target)
+    assert (found is not None) is expected
+
+
+def test_a_long_path_takes_moments() -> None:
+    """Many templates in one segment, and a path that nearly fits them."""
+    description = Description({"paths": {"/{a}-{b}-{c}-{d}-{e}.json": {"get": {}}}})
+    started = time.process_time()
+    assert description.find("GET", f"/{'-' * 20_000}x") is None
+    assert time.process_time() - started < 5
