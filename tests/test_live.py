@@ -18,9 +18,9 @@ TRACE = "2" * 32
 FILE = 'trace: flow\ntitle: First\ncalls:\n  - {call: "b GET /one", id: one, request: {text: "see [[one]]"}}\n'
 
 
-def call(number: int, path: str) -> list[Event]:
+def call(number: int, path: str, trace: str = TRACE) -> list[Event]:
     """A call's lines."""
-    origin = Origin("client", f"{number:032x}", TRACE, "h", 7, number)
+    origin = Origin("client", f"{number:032x}", trace, "h", 7, number)
     return [
         Request(number, origin, None, "a", "b", "GET", f"http://h{path}", "HTTP/1.1", (), Body("", 0)),
         Response(number + 0.5, origin, 200, "OK", "HTTP/1.1", (), (), Body("", 0)),
@@ -155,6 +155,22 @@ def test_watch_renders_again_at_each_change(flow: Path) -> None:
         child.send_signal(signal.SIGINT)
         assert child.wait(30) == 0
     assert "Traceback" not in said.read_text("utf-8")
+
+
+def test_a_file_means_the_newest_recording_of_its_name(flow: Path) -> None:
+    """Which needs no word, however often it was recorded; while watching least of all."""
+    add(flow, Recording(2.5, "3" * 32, "flow", ("do", "it")), *call(3, "/three", "3" * 32))
+    done = requestshook(flow, "render", "flow.yaml")
+    assert "recordings are called" not in done.stderr
+    assert "/three" in (flow / "docs" / "flow.md").read_text("utf-8")
+    said = flow / "said"
+    with watching(flow) as child:
+        until(lambda: "Ctrl-C ends it" in said.read_text("utf-8"), said.read_text)
+        (flow / "flow.yaml").write_text(FILE.replace("First", "Second"))
+        until(lambda: "changed: flow.yaml" in said.read_text("utf-8"), said.read_text)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(30) == 0
+    assert "recordings are called" not in said.read_text("utf-8")
 
 
 def test_watch_needs_a_file_to_write(flow: Path) -> None:

@@ -70,7 +70,7 @@ def _wanted(opened: Opened, name: str | None, place: str | None) -> Wanted:
     if name is not None and ("/" in name or name.endswith((".yaml", ".yml"))):
         if place not in (None, _STDOUT) and os.path.realpath(str(place)) != os.path.realpath(name):
             raise click.UsageError(f"say which file is meant: {name} or {place}")
-        summary = opening.find(opened.store, _trace_of(opened, name) or _stem(name))
+        summary = opening.find(opened.store, _trace_of(opened, name) or _stem(name), told=False)
         return Wanted(summary, name if os.path.exists(name) else None, place or name)
     summary = opening.find(opened.store, name)
     if place == _STDOUT:

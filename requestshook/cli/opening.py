@@ -112,14 +112,14 @@ class Bar:
         self._progress.update(self._task, completed=done, total=max(total, done))
 
 
-def find(store: Store, text: str | None, *, newest: bool = True) -> Summary:
-    """The recording that is meant. Where several bear the name it is the newest, which is said, or else none."""
+def find(store: Store, text: str | None, *, newest: bool = True, told: bool = True) -> Summary:
+    """The recording that is meant. Where several bear the name it is the newest, which is `told`, or else none."""
     id = store.find(text)
     summaries = store.traces()
     found = next(summary for summary in summaries if summary.id == id)
     named = text is not None and not id.startswith(text)
     bearers = [summary for summary in summaries if summary.name == found.name] if named else [found]
-    if len(bearers) > 1:
+    if len(bearers) > 1 and (told or not newest):
         _tell_bearers(found, bearers, newest)
     return found
 

@@ -116,11 +116,11 @@ class Page(NamedTuple):
     path: str
 
 
-def _render(wishes: Wishes) -> tuple[list[Page], int]:
+def _render(wishes: Wishes, *, told: bool = True) -> tuple[list[Page], int]:
     """Write the pages; how much there is to complain about."""
     complaints = 0
     with opening.reading() as opened:
-        pages = _pages(opened, wishes)
+        pages = _pages(opened, wishes, told=told)
         if wishes.part == "page" and not wishes.force:
             _refuse_others([page.path for page in pages], wishes.form)
         for page in pages:
@@ -152,7 +152,7 @@ def _again(wishes: Wishes, changed: Sequence[str]) -> None:
     """Render once more, and say why; a fault of a file that is being edited ends nothing."""
     terminal.note(f"changed: {', '.join(changed)}")
     try:
-        _render(wishes)
+        _render(wishes, told=False)
     except RequestshookError as error:
         for line in str(error).splitlines():
             terminal.note(line)
@@ -172,7 +172,7 @@ class Watched:
             config = opened.config
             described = [found.path for found in config.references if hasattr(found, "path")]
             self._files = [*([config.path] if config.path else []), *described]
-            pages = _pages(opened, self._wishes)
+            pages = _pages(opened, self._wishes, told=False)
             self._sizes = {page.summary.name: opened.store.size(page.summary.id) for page in pages}
         files = [*filter(_is_file, self._wishes.names), *self._files]
         return {**self._sizes, **live.stamps(files, [self._wishes.templates] if self._wishes.templates else [])}
@@ -190,15 +190,15 @@ def _is_file(name: str) -> bool:
     return "/" in name or name.endswith((".yaml", ".yml"))
 
 
-def _pages(opened: Opened, wishes: Wishes) -> list[Page]:
-    """The pages that are meant, each recording or file once."""
+def _pages(opened: Opened, wishes: Wishes, *, told: bool) -> list[Page]:
+    """The pages that are meant, each recording or file once. A file means the newest recording of its name."""
     found: dict[tuple[str, str | None], Page] = {}
     for name in wishes.names or (None,):
         annotations = _read(name, opened.config) if name is not None and _is_file(name) else None
         if annotations is None:
-            page = Page(opening.find(opened.store, name), None, None, "")
+            page = Page(opening.find(opened.store, name, told=told), None, None, "")
         else:
-            summary = opening.find(opened.store, annotations.trace or _stem(name))
+            summary = opening.find(opened.store, annotations.trace or _stem(name), told=False)
             page = Page(summary, name, annotations, "")
         found.setdefault((page.summary.id, page.file), page)
     return _placed(list(found.values()), wishes)
