@@ -297,7 +297,7 @@ def test_the_documented_example_of_a_template_works(tmp_path: Path) -> None:
     docs = (Path(__file__).parent.parent / "docs" / "templates.md").read_text(encoding="utf-8")
     (tmp_path / "_step.md.jinja2").write_text(docs.partition("```jinja\n")[2].partition("```")[0])
     text = page(one(), part="steps", templates=str(tmp_path))
-    assert '#### 2. 200 OK /\n\n`a` to `b`\n\n=== "Header"\n    ``` http' in text
+    assert '#### 2. 200 OK / { #step-2 }\n\n`a` to `b`\n\n=== "Header"\n    ``` http' in text
 
 
 @pytest.mark.parametrize(
