@@ -131,6 +131,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     return Demo(request.param, place, before, done, seconds, _newest(place))
 
 
+def test_editors_find_the_schemas(demo: Demo) -> None:
+    """Both YAML files lead to the schema that lies in the demo's folder."""
+    folder = demo.place / FOLDER
+    for file in ("requestshook.yaml", "image-create.yaml"):
+        (schema,) = re.findall(r"^# yaml-language-server: \$schema=(\S+)$", (folder / file).read_text("utf-8"), re.M)
+        assert json.loads((folder / schema).read_text("utf-8"))["$schema"]
+
+
 def _plain(text: str) -> str:
     """A target with its ids as words."""
     return re.sub("AUTH_[0-9a-f]{32}", "ACCOUNT", re.sub("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "IMAGE", text))

@@ -8,11 +8,15 @@ import shutil
 import struct
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from requestshook import config, schemas
 from requestshook.demo import words
 from requestshook.demo.system import SERVICES, Listener
 from requestshook.errors import RequestshookError
+from requestshook.settings import CONFIG, FOLDER
+from requestshook.workspace import Workspace
 
 IMAGE = "images/cirros-0.6.1-x86_64-disk"
 IMAGE_SIZE = 4 * 1024 * 1024
@@ -90,7 +94,7 @@ def prepare(folder: Path) -> None:
             shutil.rmtree(folder / old, ignore_errors=True)
         for name in ("bin", "docs", "images", "log", "swift"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        _write(folder / "requestshook.yaml", f"{_MARK}.\n")
+        _write(folder / CONFIG, f"{_MARK}.\n")
         _write(folder / "mkdocs.yml", _MKDOCS)
         _write(folder / "docs" / "index.md", _INDEX)
         if not (folder / words.FILE).exists():  # it is the author's from then on
@@ -103,7 +107,8 @@ def prepare(folder: Path) -> None:
 
 def write_configuration(folder: Path, addresses: Mapping[str, str], listeners: Iterable[Listener] = ()) -> None:
     """The `requestshook.yaml` that names the services by their addresses, and a proxy's listeners before them."""
-    lines = [f"{_MARK}, which chooses free ports each time.", "services:"]
+    schema = schemas.line(str(folder / CONFIG), str(folder / FOLDER), "config").rstrip("\n")
+    lines = [f"{_MARK}, which chooses free ports each time.", *([schema] if schema else []), "services:"]
     lines += [f"  {name}: [{address}]" for name, address in addresses.items()]
     found = [
         f'  - {{listen: {port}, service: {callee}, target: "{target}", from: {caller}}}'
@@ -113,12 +118,15 @@ def write_configuration(folder: Path, addresses: Mapping[str, str], listeners: I
     lines.append("references:")
     for call, (title, path) in _REFERENCES.items():
         lines += [f'  - call: "{call}"', f"    title: {title}", f"    url: https://docs.openstack.org/api-ref/{path}"]
-    _write(folder / "requestshook.yaml", "\n".join([*lines, ""]))
+    _write(folder / CONFIG, "\n".join([*lines, ""]))
+    Workspace(replace(config.load(folder / CONFIG), folder=str(folder / FOLDER))).keep(
+        schemas.place("config"), schemas.text("config")
+    )
 
 
 def _is_ours(folder: Path) -> bool:
     try:
-        return (folder / "requestshook.yaml").read_text("utf-8").startswith(_MARK)
+        return (folder / CONFIG).read_text("utf-8").startswith(_MARK)
     except (OSError, UnicodeDecodeError):
         return False
 
