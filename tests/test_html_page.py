@@ -101,7 +101,7 @@ def test_a_button_copies_a_message(browser: Any, files: dict[str, Path]) -> None
     with opened(browser, files["noted"], permissions=["clipboard-read", "clipboard-write"]) as page:
         page.locator("#negotiate-response .data").hover()
         page.locator("#negotiate-response .copy").click()
-        assert page.locator("#negotiate-response .copy").text_content() == "Copied"
+        page.locator("#negotiate-response .copy", has_text="Copied").wait_for(timeout=20_000)
         assert page.evaluate("navigator.clipboard.readText()") == (
             "HTTP/1.1 300 MULTIPLE CHOICES\nContent-Type: application/json\n\n"
             '{\n  "versions": {\n    "values": [\n      {\n        "id": "v3.14",\n        "links": [],\n'
@@ -109,6 +109,7 @@ def test_a_button_copies_a_message(browser: Any, files: dict[str, Path]) -> None
         )
         page.locator(".cmd .data").hover()
         page.locator(".cmd .copy").click()
+        page.locator(".cmd .copy", has_text="Copied").wait_for(timeout=20_000)
         assert page.evaluate("navigator.clipboard.readText()").startswith("openstack image create '시러스 0.6'")
 
 
