@@ -21,6 +21,12 @@ from tests.addon_support import Proxy, free_port, one, proxy
 from tests.wire_servers import OK, PATIENCE, Asked, Callee, H2Callee, Peer, Stream, connected
 
 KILLS = """
+from mitmproxy import http
+
+def requestheaders(flow):
+    if flow.request.path.startswith("/made-up-early"):
+        flow.response = http.Response.make(403, b"not here")
+
 def request(flow):
     if flow.request.path == "/killed-asking":
         flow.kill()
@@ -162,7 +168,7 @@ def test_a_callee_that_breaks_off_its_answer(world: World, how: str) -> None:
     with Callee() as callee, connected(world.proxy.ports[0]) as peer:
         callee.answers[path] = play
         peer.send(head(callee, path))
-        assert peer.until(b"abc")
+        assert peer.until(b"\r\n\r\nabc")
         read.set()
         assert peer.rest() == b""
     call = world.proxy.call(path)
@@ -184,7 +190,7 @@ def test_a_caller_that_breaks_off_while_it_is_answered(world: World, how: str) -
     with Callee() as callee, connected(world.proxy.ports[0]) as peer:
         callee.answers[path] = play
         peer.send(head(callee, path))
-        assert peer.until(b"abc")
+        assert peer.until(b"\r\n\r\nabc")
         peer.reset() if how == "reset" else peer.connection.close()
         assert gone.wait(PATIENCE)  # the callee is told
     call = world.proxy.call(path)
@@ -206,7 +212,7 @@ def test_a_caller_that_breaks_off_its_upload_after_the_answer_began(world: World
     path = f"/both-ways-{how}"
     with Callee(script) as callee, connected(world.proxy.ports[0]) as peer:
         peer.send(head(callee, path, "Content-Length: 100") + b"12345")
-        assert peer.until(b"abc")
+        assert peer.until(b"\r\n\r\nabc")
         peer.reset() if how == "reset" else peer.connection.close()
         assert gone.wait(PATIENCE)
     call = world.proxy.call(path)
@@ -221,7 +227,7 @@ def test_a_callee_that_resets_in_the_middle_of_an_upload(world: World) -> None:
     """The body is in error where it was, and the failure is the callee's."""
 
     def script(peer: Peer) -> None:
-        peer.until(b"12345")
+        peer.until(b"\r\n\r\n12345")
         peer.reset()
 
     with Callee(script) as callee, connected(world.proxy.ports[0]) as peer:
@@ -265,6 +271,23 @@ def test_flows_that_somebody_kills(world: World, direct: requests.Session, path:
     with Callee() as callee, pytest.raises(requests.ConnectionError):
         direct.get(callee.url + path, proxies=through(world))
     assert only_failure(world, path).startswith("Killed: ")
+
+
+@pytest.mark.parametrize("body", [None, b"with a body", iter([b"in", b"chunks"])], ids=["none", "length", "chunked"])
+def test_a_response_made_up_before_the_body_is_here(
+    world: World, direct: requests.Session, body: object, request: pytest.FixtureRequest
+) -> None:
+    """An addon after ours that answers in `requestheaders` is heard, as it is by bare mitmdump: no callee is asked."""
+    path = f"/made-up-early-{request.node.callspec.id}"
+    with Callee() as callee:
+        answer = direct.put(callee.url + path, data=body, proxies=through(world))  # type: ignore[arg-type] # any kind
+        assert callee.seen.empty()
+    assert (answer.status_code, answer.content) == (403, b"not here")
+    call = world.proxy.call(path)
+    assert one(call, Response).body.content == "not here"
+    if body:
+        end = one(call, BodyEnd, "request")
+        assert (end.body.size, end.end) == (11 if isinstance(body, bytes) else 8, "complete")
 
 
 def test_a_name_that_nobody_has(world: World, direct: requests.Session) -> None:

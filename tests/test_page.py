@@ -181,8 +181,8 @@ def test_earlier_attempts_and_what_a_proxy_changed_are_said_in_a_line() -> None:
     text = page(image_create(), part="steps")
     assert "Attempt 3; before it: 503, ConnectionError." in text
     assert (
-        "From client to server: address 182.161.114.101&#58;80 became 127.0.0.1&#58;60999; the path&#39;s beginning /image/ became /&#59; headers"
-        in text
+        "From client to server: address 182.161.114.101&#58;80 became 127.0.0.1&#58;60999; "
+        "the path&#39;s beginning /image/ became /&#59; headers" in text
     )
     assert "headers dropped: X-Trace." in text
     assert "The body was closed after" in text

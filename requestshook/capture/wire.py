@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
+from weakref import ref
 
 from requestshook import tags
 from requestshook.capture import flow as flows
@@ -68,7 +69,7 @@ class Wire:
             self._known[flow.id] = known
             self._of_client.setdefault(flow.client_conn.id, set()).add(flow.id)
         if flow.response is None and flow.error is None and flows.is_framed_well(words):
-            _stream(flow.request, known.passing.sent if known and known.passing else None)
+            flow.request.stream = _Sent(flow, known.passing.sent if known and known.passing else None)
 
     def _begin(self, flow: Any, headers: Headers, words: flows.Said) -> _Known | None:
         recorder, inbound = self.recorder, words.inbound
@@ -216,6 +217,29 @@ class Wire:
             flows_of_client.discard(flow.id)
             if not flows_of_client:
                 del self._of_client[flow.client_conn.id]
+
+
+class _Sent:
+    """Has a request's content passed on piece by piece, unless an addon after ours answers before it is here.
+
+    mitmproxy asks once, when all addons have seen the headers, and crashes where it is to do both.
+    """
+
+    __slots__ = ("_flow", "_see", "_theirs")
+
+    def __init__(self, flow: Any, see: Callable[[bytes], None] | None) -> None:
+        self._flow = ref(flow)
+        self._see = see
+        self._theirs = flow.request.stream if callable(flow.request.stream) else None
+
+    def __bool__(self) -> bool:
+        flow = self._flow()
+        return flow is None or flow.response is None
+
+    def __call__(self, data: bytes) -> Any:
+        if self._see is not None:
+            self._see(data)
+        return data if self._theirs is None else self._theirs(data)
 
 
 def _stream(message: Any, see: Callable[[bytes], None] | None) -> None:
