@@ -85,6 +85,8 @@ WORDS: dict[str, str] = {
     "hidden_calls": "Calls not shown",
     "hidden_headers": "Headers not shown",
     "half_read": "Bodies not read to their end",
+    "callers_alone": "Seen by their callers alone",
+    "end_unseen": "The recording’s end was not seen: it may lack what came later.",
     "remarks": "Remarks",
     "trace": "Trace",
     "key_random": "without the store's key: its pseudonyms are not those of the others",

@@ -141,6 +141,20 @@ def test_a_half_read_body_is_shown_as_far_as_it_goes(
     assert f"- (2) {said}" in text.partition("About this recording")[2]
 
 
+@pytest.mark.parametrize("dialect", ["mkdocs", "html"])
+def test_about_says_what_a_recording_may_lack(dialect: str) -> None:
+    """Who was seen by callers alone, and, as with `install()` alone, that its end was not seen."""
+    story = one()
+    far = story.request("a", "far", "GET", "https://example.org/")
+    story.response(far, 200, "")
+    end = "The recording’s end was not seen"
+    pages = ["".join(render(story.trace(**changes), story.load, dialect=dialect)) for changes in ({}, {"ended": None})]
+    for text, ended in zip(pages, (True, False), strict=True):
+        about = html.unescape(re.sub(r"(<[^>]+>|[-*\s])+", " ", text.rpartition("About this recording")[2]))
+        assert "Seen by their callers alone b " in about
+        assert (end in about) is not ended
+
+
 @pytest.mark.parametrize(
     ("status", "phrase"), [(201, "Created"), (413, "Content Too Large"), (422, "Unprocessable Content"), (599, "")]
 )

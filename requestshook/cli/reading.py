@@ -121,6 +121,8 @@ def show(trace: str | None, number: int | None, selector: str | None, as_curl: b
 
 
 def _show_flow(trace: Trace, name: str, folder: str) -> None:
+    from requestshook.trace.unheard import unheard
+
     terminal.say(f"{trace.name}  {trace.id[:8]}  {figures.moment(trace.started)}", "bold")
     if trace.command:
         terminal.say(f"$ {shlex.join(trace.command)}")
@@ -134,7 +136,7 @@ def _show_flow(trace: Trace, name: str, folder: str) -> None:
         terminal.say(f"{flow.INFERRED} shown here because of its time: no header says what caused it", "dim")
     for remark in trace.remarks:
         terminal.say_sentence(remark, "dim")
-    if names := flow.unheard(trace):
+    if names := unheard(trace):
         seen = f"{terminal.some(names)} {'was' if len(names) == 1 else 'were'} seen by callers alone"
         terminal.say_sentence(f"{seen}: `requestshook env` says how a service records into {folder}", "dim")
     terminal.say_next(f"requestshook render {name}" if trace.calls else "requestshook status")

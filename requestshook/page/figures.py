@@ -9,6 +9,7 @@ from requestshook.page import content, lanes, quantities
 from requestshook.page.author import Author
 from requestshook.page.settings import PageSettings, Words
 from requestshook.trace.calls import Trace
+from requestshook.trace.unheard import unheard
 
 Item = tuple[str, str]  # a number (may be empty) and what it counts
 
@@ -43,7 +44,8 @@ def about(trace: Trace, settings: PageSettings, words: Words, author: Author) ->
         (words["hidden_calls"], [str(item.selector) for item in author.annotations.hide]),
         (words["hidden_headers"], list(settings.hide_headers)),
         (words["half_read"], list(_half_read(trace, words))),
-        (words["remarks"], list(trace.remarks)),
+        (words["callers_alone"], unheard(trace)),
+        (words["remarks"], [*trace.remarks, *([words["end_unseen"]] if trace.ended is None else [])]),
         (words["trace"], [trace.id]),
     ]
     return [(heading, lines) for heading, lines in found if lines]
