@@ -247,6 +247,29 @@ def test_it_is_said_where_nothing_reported(programs: Programs) -> None:
     assert [path.name for path in programs.folder.iterdir() if path.name.startswith("unseen")] == []
 
 
+def test_a_run_that_was_killed_leaves_nothing_for_good(programs: Programs) -> None:
+    """The sign of a `run` that SIGKILL ended is taken away by the next one; that of one which goes on stays."""
+
+    def signs() -> list[str]:
+        return [path.name for path in programs.folder.iterdir() if path.name.startswith("unseen")]
+
+    with started(programs, "sh", "-c", "echo up; read x", stdin=subprocess.PIPE) as killed:
+        assert killed.stdout
+        assert killed.stdout.readline() == b"up\n"
+        killed.kill()
+        killed.wait(20)
+        (left,) = signs()
+        with started(programs, "sh", "-c", "echo up; read x", stdin=subprocess.PIPE) as other:
+            assert other.stdout
+            assert other.stdout.readline() == b"up\n"
+            (running,) = signs()
+            ran(programs, PYTHON, "-c", "")
+            assert running != left
+            assert signs() == [running]
+            assert b"no process of" in other.communicate(b"\n", timeout=20)[1]
+    assert signs() == []
+
+
 def test_the_commands_environment_is_ours_and_what_records_it(programs: Programs) -> None:
     """PYTHONPATH keeps its entries behind ours, the service's name is the one given, the rest is as it was."""
     program = "import json, os; print(json.dumps(dict(os.environ)))"

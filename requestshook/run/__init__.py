@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 import time
@@ -98,9 +99,11 @@ def _open_to_all(workspace: Workspace, trace: str, name: str) -> Iterator[None]:
 @contextmanager
 def _listening(folder: str, trace: str, command: Sequence[str], all: bool) -> Iterator[None]:
     """Say it where no interpreter got our environment: the first one takes a file away that we leave there."""
-    sign = os.path.join(folder, UNSEEN + trace)
+    _clear_signs(folder)
+    sign, held = os.path.join(folder, UNSEEN + trace), None
     with suppress(OSError):
-        os.close(os.open(sign, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        held = os.open(sign, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(held, fcntl.LOCK_SH)
     try:
         yield
         if os.path.exists(sign):
@@ -108,6 +111,22 @@ def _listening(folder: str, trace: str, command: Sequence[str], all: bool) -> It
     finally:
         with suppress(OSError):
             os.unlink(sign)
+        if held is not None:
+            os.close(held)
+
+
+def _clear_signs(folder: str) -> None:
+    """Take away what a `run` left that was killed outright; one that goes on holds a lock on its own."""
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            if name.startswith(UNSEEN):
+                _clear(os.path.join(folder, name))
+
+
+def _clear(path: str) -> None:
+    with suppress(OSError), open(path, "rb") as sign:
+        fcntl.flock(sign, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(path)
 
 
 def _say(text: str) -> None:
