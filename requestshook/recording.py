@@ -167,6 +167,12 @@ class Recorder:
             )
         return self._own_trace[1]
 
+    def end(self) -> None:
+        """This process ends, and its own recording with it, if it has one."""
+        if self._own_trace is not None and self._own_trace[0] == os.getpid():
+            trace, self._own_trace = self._own_trace[1], None
+            self.emit(events.Recorded(time.time(), trace, None))
+
     @contextmanager
     def record(self, name: str) -> Iterator[str]:
         """Open a recording of this process for as long as the block runs; gives the trace's id."""

@@ -205,6 +205,7 @@ class Wire:
         for known in ends:
             if known.passing is not None:
                 known.passing.close()
+        self.recorder.end()
 
     def _forget_if_over(self, flow: Any, passing: Passing) -> None:
         if passing.over:
