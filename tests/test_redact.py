@@ -412,6 +412,8 @@ def test_json_in_base64() -> None:
         ["sh", "-c", "curl -u user:hunter2Q h"],
         ["/usr/bin/mysql", "-phunter2Q"],
         ["sshpass", "-p", "hunter2Q", "ssh", "-p", "22", "h"],
+        ["mitmdump", "--proxyauth", "user:hunter2Q", "--upstream-auth=user:hunter2Q"],
+        ["mitmdump", "--set", "proxyauth=user:hunter2Q", "--set", "upstream_auth=user:hunter2Q"],
     ],
 )
 def test_credentials_of_a_command_line(command: list[str]) -> None:

@@ -38,8 +38,12 @@ _SEPARATOR = re.compile("([&#])")
 _HARMLESS = re.compile(r"[0-9a-f-]{0,64}")  # a call's id, a UUID, a length: no name of a secret, and no shape
 _HEADER_ARGUMENT = re.compile(r"(-H|--header=|)([A-Za-z][\w-]*)(:\s*)(.+)", re.DOTALL)
 _PASSWORD_IS_P = re.compile(r"(?:.*/)?(?:mysql|mariadb|sshpass)")  # programs whose `-p` is a password
-_USER_OPTIONS = ("-u", "--user", "-U", "--proxy-user", "-a", "-E", "--cert")
-_USER_ARGUMENT = re.compile(r"(-[uU]|--user=|--proxy-user=|--cert=)[^\s:/=]+:(?!\d+$|//)(.+)", re.DOTALL)
+_USER_OPTIONS = ("-u", "--user", "-U", "--proxy-user", "-a", "-E", "--cert", "--proxyauth", "--upstream-auth")
+_USER_ARGUMENT = re.compile(
+    r"(-[uU]|--(?:user|proxy-user|cert|proxyauth|upstream-auth)=|(?:proxyauth|upstream_auth)=)"
+    r"[^\s:/=]+:(?!\d+$|//)(.+)",
+    re.DOTALL,
+)
 _OPTION = re.compile(r"(--[A-Za-z][\w.-]*)((?:=|\s+)[\"']?)([^\s\"']+)")
 _IS_OPTION = re.compile(r"--[A-Za-z‹]")
 _IS_LONG_OPTION = re.compile(r"--[A-Za-z‹]|-[A-Za-z][A-Za-z-]{3,}$")
