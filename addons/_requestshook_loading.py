@@ -10,7 +10,15 @@ import os
 import sys
 from importlib.machinery import PathFinder
 
+_LOWEST = 11  # what mitmproxy 10 has streamed breaks calls off
 _HERE = os.path.dirname(os.path.realpath(__file__))
+
+
+def demand_mitmproxy(version: str) -> None:
+    """Raises ImportError, whose words mitmproxy says as it ends, where it is too old."""
+    first = version.partition(".")[0]
+    if first.isdecimal() and int(first) < _LOWEST:
+        raise ImportError(f"requestshook needs mitmproxy {_LOWEST} or newer; this is {version}")
 
 
 def load_here(module: str) -> None:

@@ -20,10 +20,11 @@ from mitmproxy import exceptions, version
 _HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, _HERE)  # mitmproxy puts the folder there that it was told, which may hold a link to this file
 try:
-    from _requestshook_loading import load_here
+    from _requestshook_loading import demand_mitmproxy, load_here
 finally:
     sys.path.remove(_HERE)
 
+demand_mitmproxy(version.VERSION)
 load_here("requestshook.capture.wire")
 
 from requestshook import tags  # noqa: E402 - it is there now

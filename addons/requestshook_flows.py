@@ -25,10 +25,11 @@ from mitmproxy.io import FlowWriter, compat, tnetstring
 _HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, _HERE)  # mitmproxy puts the folder there that it was told, which may hold a link to this file
 try:
-    from _requestshook_loading import load_here
+    from _requestshook_loading import demand_mitmproxy, load_here
 finally:
     sys.path.remove(_HERE)
 
+demand_mitmproxy(version.VERSION)
 load_here("requestshook.capture.flowfile")
 
 from requestshook.capture import flowfile  # noqa: E402 - it is there now

@@ -17,7 +17,7 @@ import requests
 from requestshook import tags
 from requestshook.config import load
 from requestshook.environment import PACKAGE
-from requestshook.events import Count, Failure, Recording, Request, Response
+from requestshook.events import Count, Failure, Recorded, Recording, Request, Response
 from requestshook.workspace import Workspace
 from tests.addon_support import ADDON, Proxy, ask, free_port, mitmdump, one, proxy
 from tests.cli_support import environment, requestshook, serving
@@ -115,6 +115,10 @@ def test_the_recording_of_a_proxy_started_by_hand(tmp_path: Path, server: RawSer
         opened = one(found.call("/gzip"), Request).origin.trace
         assert requestshook(tmp_path, "stop").returncode == 0
     assert opened != own
+    assert own in [
+        event.trace for event in found.events() if isinstance(event, Recorded)
+    ]  # mitmdump has ended, and so has its recording
+    assert "end not seen" not in requestshook(tmp_path, "traces").stdout
     assert "/gzip" in requestshook(tmp_path, "show", "nightly").stdout
 
 
@@ -238,3 +242,14 @@ def test_the_command_prints_the_addon(tmp_path: Path) -> None:
     done = requestshook(tmp_path, "addon")
     assert (done.returncode, done.stderr) == (0, "")
     assert os.path.samefile(done.stdout.removesuffix("\n"), ADDON)
+
+
+@pytest.mark.parametrize("script", ["requestshook_addon.py", "requestshook_flows.py"])
+def test_an_older_mitmproxy_is_told(tmp_path: Path, script: str) -> None:
+    """mitmproxy 10 breaks off what is streamed: our scripts are not loaded there, and say what they need."""
+    (tmp_path / "old.py").write_text("from mitmproxy import version\nversion.VERSION = '10.4.2'\n")
+    command = [mitmdump(), "--set", f"confdir={tmp_path}", "--listen-host", "127.0.0.1", "--mode", "regular@0"]
+    command += ["-s", str(tmp_path / "old.py"), "-s", str(ADDON.parent / script)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "requestshook needs mitmproxy 11 or newer; this is 10.4.2" in done.stdout + done.stderr

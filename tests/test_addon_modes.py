@@ -433,7 +433,13 @@ def test_a_caller_of_http_2_that_breaks_off(world: World, how: str, before: str,
 
 def test_a_callee_that_mitmproxy_has_waited_for_too_long(tmp_path: Path) -> None:
     """mitmproxy ends what stood still for ten minutes (for a second here): no call stays open in the recording."""
-    (tmp_path / "hasty.py").write_text("from mitmproxy.proxy import server\nserver.TCP_TIMEOUT = 1\n")
+    (tmp_path / "hasty.py").write_text("""
+from mitmproxy.proxy import server
+class Hasty(server.TimeoutWatchdog):
+    def __init__(self, timeout, callback):
+        super().__init__(1, callback)
+server.TimeoutWatchdog = Hasty
+""")
     over = threading.Event()
     with (
         Callee(lambda peer: over.wait(PATIENCE) and None) as callee,

@@ -76,6 +76,10 @@ class Pages:
         self._query = f"?token={token[1]}" if token else ""
         _, self._cookies = self._ask("GET", "/" + self._query)
         self._ask("GET", "/flows")
+        if (
+            "_xsrf=" not in self._cookies
+        ):  # from mitmproxy 12 on it comes with a WebSocket; any that is sent twice will do
+            self._cookies += "; _mitmproxy_xsrf=" + "5f" * 16
 
     def flows(self) -> list[dict[str, Any]]:
         text, _ = self._ask("GET", "/flows")

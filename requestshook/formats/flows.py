@@ -38,6 +38,7 @@ from requestshook.trace.calls import UNSEEN, Call, Message, Trace, View
 
 _BEGINS = re.compile(rb"[0-9]{1,12}:[0-9]{1,2}:[a-z_]{1,99}[,;]")  # a tnetstring's dictionary, its first key
 _LAST_WORDS = 20  # lines of what mitmdump says
+_EMPTY_WORDS = "logged during startup"
 
 
 def is_it(head: bytes) -> bool:
@@ -76,7 +77,7 @@ def _placed(event: Event, number: int, context: Context) -> Event:
     if isinstance(event, (Recording, Recorded)):
         return event._replace(trace=context.trace)
     if isinstance(event, Process):
-        return event._replace(trace=context.trace if event.trace else None)
+        return event._replace(trace=None)  # no recording's of this store: its lines outlive a removed one
     if not isinstance(event, (Request, Response, BodyEnd, Failure, Note)):
         return event
     origin = event.origin._replace(trace=context.trace)
@@ -244,7 +245,8 @@ class _Child:
         if self.fault is not None:
             raise self.fault
         if status != 0 or not well:
-            said = b"".join(self._said).decode("utf-8", "replace").strip().splitlines()
+            lines = b"".join(self._said).decode("utf-8", "replace").strip().splitlines()
+            said = [line for line in lines if _EMPTY_WORDS not in line]
             raise RequestshookError(f"mitmdump gave up (status {status}){': ' + said[-1] if said else ''}")
 
     def stop(self) -> None:
