@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from requestshook.trace.calls import Trace
 
 PARTS = ("page", "command", "map", "diagram", "variables", "steps", "log")
-FORMATS = {"mkdocs": ".md", "html": ".html"}  # with their files' endings: what page/dialects.py has
+FORMATS = {"mkdocs": ".md", "github": ".md", "html": ".html"}  # with their files' endings: what page/dialects.py has
 _STDOUT = "-"
 
 
@@ -51,7 +51,7 @@ _STDOUT = "-"
     type=click.Choice(list(FORMATS)),
     default="mkdocs",
     show_default=True,
-    help="Markdown for MkDocs, or one file of HTML that opens from disk.",
+    help="Markdown for MkDocs, Markdown for GitHub and GitLab, or one file of HTML that opens from disk.",
 )
 @click.option("--part", type=click.Choice(PARTS), default="page", show_default=True, help="Only this part of the page.")
 @click.option(

@@ -11,7 +11,7 @@ from requestshook.annotations.model import Annotations, Around
 from requestshook.annotations.placing import Fault, Placed
 from requestshook.config.notes import Notes
 from requestshook.page import frames, variables
-from requestshook.page.escape import Markdown
+from requestshook.page.escape import Markdown, inline
 from requestshook.page.marking import Marker
 from requestshook.page.places import Places
 from requestshook.page.prose import Prose
@@ -37,6 +37,7 @@ class Author:
         numbered: Callable[[str], str],
         faults: list[Fault],
         write: Callable[[str], str] = Markdown,
+        spell: Callable[[str], str] = inline,
     ) -> None:
         self.annotations = placed.annotations if placed is not None else Annotations("")
         self.faults = faults
@@ -46,7 +47,7 @@ class Author:
         self.phases = frames.stretches(self.annotations.phases, self.places.call, len(trace.steps), self.fault)
         self.groups = frames.frames(self.annotations.groups, self.places.call, self.fault)
         to = self._to if settings.anchors else None
-        self.prose = Prose(self.places.number, to, lambda name: self.shown.get(name), self.fault, write)
+        self.prose = Prose(self.places.number, to, lambda name: self.shown.get(name), self.fault, write, spell)
         self._numbered = numbered
         self._entries = placed.entries if placed is not None else {}
         self._references = references

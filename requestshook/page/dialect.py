@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from requestshook.page import escape
+
 PARTS = ("page", "command", "map", "diagram", "variables", "steps", "log")
 Filters = Callable[[Mapping[str, Any]], Mapping[str, Callable[..., Any]]]
 
@@ -22,6 +24,7 @@ class Dialect:
     finish: Callable[[object], str]  # what a template prints, escaped unless it was before
     filters: Filters  # for what a page has: the templates' context
     prose: Callable[[str], str]  # the author's Markdown, mentions filled in, as what `finish` lets pass
+    value: Callable[[str], str] = escape.inline  # a captured value among the author's words
     parts: tuple[str, ...] = PARTS
     autoescape: bool = False  # Jinja2's own escaping for HTML, behind `finish`
     chapter: str = ""  # the template of a long flow's further pages; empty: a page of this format is never split

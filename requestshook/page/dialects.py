@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from requestshook.errors import RequestshookError
-from requestshook.page import html, mkdocs
+from requestshook.page import github, html, mkdocs
 from requestshook.page.dialect import Dialect
 
-DIALECTS: dict[str, Dialect] = {found.name: found for found in (mkdocs.DIALECT, html.DIALECT)}
+DIALECTS: dict[str, Dialect] = {found.name: found for found in (mkdocs.DIALECT, github.DIALECT, html.DIALECT)}
 
 
 def find(name: str) -> Dialect:

@@ -23,7 +23,7 @@ _BREAK = re.compile(r".*(?:  |\\|<br ?/?>)\Z")
 class Prose:
     """Writes texts; `number` and `to` know steps, `value` the variables, `fault` hears what cannot be filled in.
 
-    `write` makes of the Markdown what the page's format has.
+    `write` makes of the Markdown what the page's format has, `spell` escapes a value among its words.
     """
 
     def __init__(
@@ -33,9 +33,10 @@ class Prose:
         value: Callable[[str], str | None],
         fault: Callable[[int, str], None],
         write: Callable[[str], str] = Markdown,
+        spell: Callable[[str], str] = escape.inline,
     ) -> None:
         self._number, self._to, self._value, self._fault = number, to, value, fault
-        self._write = write
+        self._write, self._spell = write, spell
 
     def markdown(self, text: Text | None) -> str:
         """The text as the page has it; empty where there is none."""
@@ -56,7 +57,7 @@ class Prose:
         value = self._value(mention.variable or "")
         if value is None:
             return None  # told where the variable stands
-        return escape.in_code(value) if mention.in_code else escape.unlinked(escape.inline(value))
+        return escape.in_code(value) if mention.in_code else escape.unlinked(self._spell(value))
 
     def _steps(self, mention: Mention) -> str | None:
         places = [place for place in (mention.first, mention.last) if place is not None]

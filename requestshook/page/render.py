@@ -136,7 +136,7 @@ def _context(
     pseudonyms = Pseudonyms()
     numbers = {call.id: call.request_step for call in trace.calls}
     references = References(trace.calls, settings)
-    author = Author(trace, notes, references, settings, load, pseudonyms.numbered, faults, form.prose)
+    author = Author(trace, notes, references, settings, load, pseudonyms.numbered, faults, form.prose, form.value)
     chapters = splitting.spread(trace, author, words, stem, form.ending) if stem else ()
     writer = StepWriter(load, settings, words, pseudonyms, references, author, numbers)
     writer.views.follow(trace.calls)

@@ -15,7 +15,7 @@ from requestshook.page import escape
 
 MARK = "generator: requestshook"
 _READ = 200_000  # characters: front matter, and a title somewhere below it
-_FRONT_MATTER = re.compile(r"\A---\n(.*?\n)---\n", re.DOTALL)
+_FRONT_MATTER = re.compile(r"\A(?:---|<!--)\n(.*?\n)(?:---|-->)\n", re.DOTALL)  # a comment in `github`
 _TITLE = re.compile(r"^# +(.+)$", re.MULTILINE)
 _COUNTED = ("calls", "services", "failures")
 

@@ -1,0 +1,83 @@
+"""A message for GitHub and GitLab, which have no tabs and mark no lines: folds, and the marked lines once more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from requestshook.page import command, quantities
+from requestshook.page.escape import Markdown, visible
+from requestshook.page.github_text import fence, inline
+from requestshook.page.settings import Words
+from requestshook.page.steps import StepBlock, Tab
+
+SHORT = 15  # lines of a tab with marks that is open
+LONG = 40  # lines of a body that is open
+_MARKS = 12  # marked lines that are repeated
+_LANGUAGES = {"json": "JSON", "html": "HTML", "xml": "XML", "yaml": "YAML", "css": "CSS", "javascript": "JavaScript"}
+
+
+def output(shown: command.Command) -> Markdown:
+    """The command with what it printed."""
+    title = f"**{inline(shown.title)}**\n\n" if shown.title else ""
+    return Markdown(title + fence(shown.lines, "console") + _marked(shown.lines, shown.highlights))
+
+
+def tabs(step: StepBlock, words: Words) -> Markdown:
+    """The tabs one below the other, each folded but for short ones with marks, and the body where nothing is marked."""
+    marked = any(tab.highlights for tab in step.tabs)
+    none = any(tab.content and tab.content.kind == "none" for tab in step.tabs)
+    return Markdown("\n".join(filter(None, (_tab(step, tab, marked, none, words) for tab in step.tabs))))
+
+
+def lines(count: int, words: Words) -> str:
+    """`12 lines`."""
+    return words.phrase("lines", count=count) if count > 1 else words["line_one"]
+
+
+def _tab(step: StepBlock, tab: Tab, marked: bool, none: bool, words: Words) -> str:
+    after = f"\n{tab.after}\n" if tab.after else ""
+    if tab.content and tab.content.kind == "none":
+        return after
+    if tab.content and tab.content.kind == "unkept":
+        return f"**{inline(tab.label)}** · {inline(tab.content.remark)}\n{after}"
+    shown, highlights = tab.lines, tab.highlights
+    about = [lines(len(shown), words)]
+    if tab.kind == "header":
+        shown, highlights = _message(step, tab, words)
+        about += [words["no_body"]] if none else []
+    if tab.content:
+        about = _about(tab, words)
+    most = SHORT if highlights else LONG if not marked and tab.kind in ("body", "failure") else 0
+    opened = " open" if len(shown) <= most else ""
+    summary = " · ".join([f"<b>{inline(tab.label)}</b>", *map(inline, about)])
+    block = f"<details{opened}><summary>{summary}</summary>\n\n{fence(shown, tab.language)}\n</details>\n"
+    return block + _marked(shown, highlights) + after
+
+
+def _message(step: StepBlock, tab: Tab, words: Words) -> tuple[list[str], tuple[int, ...]]:
+    """The header under its first line: without it, highlighters do not know what they see."""
+    first = visible(" ".join(filter(None, step.start))).replace("\n", "␊")
+    shown = [] if tab.lines == [words["none"]] else tab.lines
+    return [first, *shown], tuple(number + 1 for number in tab.highlights)
+
+
+def _about(tab: Tab, words: Words) -> list[str]:
+    """`JSON`, `12 lines`, `1.2 KiB`, or how much of it was kept."""
+    shown = tab.content
+    if shown is None:
+        return []
+    size = shown.remark or (quantities.size(shown.size) if shown.size else "")
+    if shown.kind == "octets":
+        return [size] if size else []
+    found = [_LANGUAGES.get(shown.language, ""), lines(len(tab.lines), words), size]
+    return [each for each in found if each]
+
+
+def _marked(shown: Sequence[str], numbers: Sequence[int]) -> str:
+    """The marked lines once more, with their numbers: a fence cannot mark them."""
+    if not numbers:
+        return ""
+    repeated = numbers[:_MARKS]
+    width = len(str(repeated[-1]))
+    found = [f"{number:>{width}} │ {shown[number - 1]}" for number in repeated]
+    return "\n" + fence([*found, *(["…"] if len(numbers) > len(repeated) else [])], "text")
