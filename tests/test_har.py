@@ -102,7 +102,34 @@ def test_chrome_s_failed_call(tmp_path: Path) -> None:
     given = chrome(response__status=0, response___error="net::ERR_CONNECTION_REFUSED")
     _, failure = call(tmp_path, given)
     assert isinstance(failure, Failure)
-    assert failure.error == "net::ERR_CONNECTION_REFUSED"
+    assert failure.error == "ConnectionRefused: net::ERR_CONNECTION_REFUSED"
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ("net::ERR_NAME_NOT_RESOLVED", "NameNotFound: net::ERR_NAME_NOT_RESOLVED"),
+        ("net::ERR_BLOCKED_BY_CLIENT", "Blocked: net::ERR_BLOCKED_BY_CLIENT"),
+        ("net::ERR_TIMED_OUT", "Timeout: net::ERR_TIMED_OUT"),
+        ("net::ERR_CERT_AUTHORITY_INVALID", "TLSError: net::ERR_CERT_AUTHORITY_INVALID"),
+        ("net::ERR_EMPTY_RESPONSE", "ServerDisconnected: net::ERR_EMPTY_RESPONSE"),
+        ("net::ERR_ABORTED", "Aborted: net::ERR_ABORTED"),
+        ("net::ERR_FAILED", "ERR_FAILED: net::ERR_FAILED"),
+        ("NS_ERROR_CONNECTION_REFUSED", "ConnectionRefused: NS_ERROR_CONNECTION_REFUSED"),
+        ("NS_ERROR_UNEXPECTED", "NS_ERROR_UNEXPECTED"),
+        ("SEC_ERROR_UNKNOWN_ISSUER", "TLSError: SEC_ERROR_UNKNOWN_ISSUER"),
+        ("The network connection was lost.", "Failed: The network connection was lost."),
+        ("[Errno 111] Connect call failed ('127.0.0.1', 1)", "ConnectionRefused: [Errno 111] Connect call failed ('127.0.0.1', 1)"),
+        ("peer sent b'token=abc'", "Failed: peer sent …"),
+        ("ConnectTimeout: it took too long", "ConnectTimeout: it took too long"),
+        ("canceled", "canceled"),
+        ("", "NoResponse: the HAR holds none"),
+    ],
+)
+def test_what_a_failure_is_called(tmp_path: Path, said: str, error: str) -> None:
+    """A failure begins with what kind it is, in the words that capture uses, whatever a tool calls it."""
+    _, failure = call(tmp_path, entry(response__status=0, response__statusText="", response___error=said))
+    assert failure.error == error
 
 
 def test_chrome_s_content_that_was_not_saved(tmp_path: Path) -> None:
@@ -177,7 +204,7 @@ def test_safari(tmp_path: Path) -> None:
 def test_playwright(tmp_path: Path) -> None:
     """A status of -1 is a failure, with Playwright's text."""
     _, failure = call(tmp_path, entry(response__status=-1, response___failureText="net::ERR_FAILED"), "Playwright")
-    assert failure.error == "net::ERR_FAILED"
+    assert failure.error == "ERR_FAILED: net::ERR_FAILED"
 
 
 def test_mitmproxy(tmp_path: Path) -> None:
@@ -229,7 +256,7 @@ def test_what_is_missing_or_null(tmp_path: Path) -> None:
     bare = {"startedDateTime": "2024-05-01T10:00:00Z", "request": {"url": "http://h/"}}
     request, failure = call(tmp_path, bare)
     assert (request.method, request.http, request.headers, request.body) == ("GET", "", (), ("", 0, False, None, None))
-    assert failure.error == "no response came"
+    assert failure.error == "NoResponse: the HAR holds none"
     nulls = {
         **bare,
         "time": None,
@@ -299,11 +326,13 @@ def test_a_broken_entry_is_named_and_the_rest_kept(tmp_path: Path) -> None:
         {"request": {"url": "http://h/"}},
         entry(request__url=""),
         entry(startedDateTime="?"),
+        entry(request__url="data:image/png;base64,iVBORw=="),
     ]
     found = load(write(tmp_path / "a.har", [entry(), *broken, entry()]))
-    assert [item.number for item in found] == list(range(1, 12))
-    assert [item.number for item in found if item.problem is None] == [1, 11]
+    assert [item.number for item in found] == list(range(1, 13))
+    assert [item.number for item in found if item.problem is None] == [1, 12]
     assert found[1].problem == "it is no object"
+    assert found[-2].problem == "its url (data:) is asked of nobody"
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -330,6 +359,38 @@ def test_octets_that_json_forbids(tmp_path: Path) -> None:
     assert second.problem is None
     assert first.events[1].body.content.startswith("�  ")  # type: ignore[union-attr] # a response
     assert first.events[1].body.content.endswith("\0")  # type: ignore[union-attr] # a response
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-be", "utf-8-sig"])
+def test_a_har_in_another_unicode(tmp_path: Path, coding: str) -> None:
+    """UTF-16, as a shell of Windows redirects it, is told by its byte order mark."""
+    octets = json.dumps({"log": {"entries": [entry(comment="글"), entry()]}}, ensure_ascii=False).encode(coding)
+    path = tmp_path / "a.har"
+    path.write_bytes(b"\xfe\xff" + octets if coding == "utf-16-be" else octets)
+    assert formats.kind_of(path.read_bytes()[:100]) == "har"
+    first, second = load(path)
+    assert (first.events[2].text, second.problem) == ("글", None)  # type: ignore[union-attr] # a note
+
+
+def test_members_that_come_twice(tmp_path: Path) -> None:
+    """Of a name that comes twice the last value holds; of `entries`, both lists are read."""
+    text = write(tmp_path / "a.har", [entry()]).read_text("utf-8")
+    text = text.replace('"method": "GET"', '"method": "PUT", "method": "GET"').replace(
+        '"entries"', '"entries": [7], "entries"'
+    )
+    (tmp_path / "b.har").write_text(text, "utf-8")
+    first, second = load(tmp_path / "b.har")
+    assert first.problem == "it is no object"
+    assert second.events[0].method == "GET"  # type: ignore[union-attr] # a request
+
+
+def test_a_number_that_is_none(tmp_path: Path) -> None:
+    """`NaN` is no JSON: the entries before it are kept, and where the rest was left out is said."""
+    text = write(tmp_path / "a.har", [entry(), entry(time="@"), entry()]).read_text("utf-8")
+    (tmp_path / "b.har").write_text(text.replace('"@"', "NaN"), "utf-8")
+    first, second = load(tmp_path / "b.har")
+    assert first.problem is None
+    assert "no JSON from there on" in str(second.problem)
 
 
 def test_nesting_and_numbers_without_end(tmp_path: Path) -> None:

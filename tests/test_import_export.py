@@ -128,6 +128,30 @@ def test_content_counts_and_not_the_name(typed: Typed, tmp_path: Path) -> None:
     assert "does not exist" in _error(typed, "import", "gone.har", status=2)
 
 
+def test_what_is_packed_is_read(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flows and spool lines may be packed with gzip; one that breaks off gives what was whole, and that is said."""
+    monkeypatch.setenv("PATH", f"{Path(mitmdump()).parent}:{os.environ['PATH']}")
+    write(tmp_path / "a.har", [entry()] * 200)
+    typed("import", "a.har")
+    for name in ("a.flows", "a.jsonl"):
+        typed("export", "a", name)
+        octets = (tmp_path / name).read_bytes()
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(octets))
+        (tmp_path / f"cut.{name}").write_bytes(gzip.compress(octets)[:-200])
+    typed("import", "a.flows.gz", "--name", "packed")
+    assert len(typed.trace("packed")["calls"]) == 200
+    typed("import", "cut.a.flows", "--name", "cut")
+    assert "cut.a.flows: it breaks off" in typed.said
+    assert 10 < len(typed.trace("cut")["calls"]) < 200
+    other = Typed(tmp_path / "other")
+    other.folder.mkdir()
+    assert "402 new lines" in other("import", "../a.jsonl.gz")
+    assert "known already" in other("import", "../cut.a.jsonl")
+    assert "cut.a.jsonl: it breaks off" in other.said
+    assert "cut.a.jsonl:" in other.said.splitlines()[-1]
+    assert "the last line is not whole" in other.said
+
+
 def test_what_is_broken_is_told(typed: Typed, tmp_path: Path) -> None:
     """Broken entries are named by their numbers; where no call is left, nothing is made."""
     octets = write(tmp_path / "a.har", [entry(), None, entry(), entry()]).read_bytes()

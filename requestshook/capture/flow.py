@@ -152,7 +152,7 @@ def _octets(pairs: Headers) -> Iterator[tuple[bytes, bytes]]:
 
 def error(flow: Any) -> str:
     """What went wrong, as `KIND: what mitmproxy says`; what it quotes of a peer's octets is left out."""
-    text = _unquoted(str(getattr(flow.error, "msg", "") or "it broke off"))
+    text = unquoted(str(getattr(flow.error, "msg", "") or "it broke off"))
     reset = _BY_CLIENT.search(text)
     if reset:  # mitmproxy says "client" of either side
         by = "caller" if _is_reset_by_caller(flow, reset[1]) else "callee"
@@ -169,13 +169,14 @@ def _is_reset_by_caller(flow: Any, code: str) -> bool:
     return "CANCEL" in code or not alpn.startswith((b"h2", b"h3"))
 
 
-def _unquoted(text: str) -> str:
+def unquoted(text: str) -> str:
+    """mitmproxy's words without what they quote of a peer's octets."""
     return _QUOTED.sub("…", text)
 
 
-def described(text: str) -> str:
-    """mitmproxy's words with the kind of error in front."""
-    kind = next((kind for kind, pattern in _KINDS if pattern.search(text)), "ProxyError")
+def described(text: str, other: str = "ProxyError") -> str:
+    """mitmproxy's words with the kind of error in front; `other` is what none of the known kinds is."""
+    kind = next((kind for kind, pattern in _KINDS if pattern.search(text)), other)
     return f"{kind}: {text}"[:2000]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shlex
 import shutil
 import stat
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, BinaryIO
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from requestshook.store import Store
 
 _STREAM = "-"
+_MOST_UNPACKED = 2 * 1024**3  # octets; a file of 2 MiB may unpack to that much
+_PIECE = 1 << 20
 _NAMED = 5  # skipped entries of a recording that are told one by one
 
 
@@ -57,12 +61,13 @@ def import_(files: tuple[str, ...], name: str | None) -> int:
     with ExitStack() as stack:
         sources = [stack.enter_context(_seekable(file)) for file in files]
         kinds = [sniff(source) for source in sources]
+        sources = [stack.enter_context(_unpacked(source, kind)) for source, kind in zip(sources, kinds, strict=True)]
         if name is not None and SPOOL in kinds:
             raise click.UsageError("spool lines say themselves how their recordings are called: leave --name out")
         workspace = Workspace(config)
         settings = workspace.refresh()
         store = stack.enter_context(open_store(config.store))
-        lines = [source.path for source, kind in zip(sources, kinds, strict=True) if kind == SPOOL]
+        lines = [source for source, kind in zip(sources, kinds, strict=True) if kind == SPOOL]
         others = [source for source, kind in zip(sources, kinds, strict=True) if kind != SPOOL]
         sound = not lines or _collect(store, lines)
         return 0 if _import_all(store, others, settings, name) and sound else 1
@@ -83,9 +88,44 @@ def _seekable(file: str) -> Iterator[Source]:
         yield Source(f"/dev/fd/{copy.fileno()}", "stdin" if file == _STREAM else file)
 
 
-def _collect(store: Store, paths: Sequence[str]) -> bool:
-    collected = opening.gather(store, paths, None)
+@contextmanager
+def _unpacked(source: Source, kind: str) -> Iterator[Source]:
+    """The file itself, or an unpacked copy of it, where it is packed and whoever reads its kind cannot unpack it."""
+    from requestshook.formats import HAR
+    from requestshook.formats.values import is_packed
+
+    with open(source.path, "rb") as file:
+        if kind == HAR or not is_packed(file.read(2)):
+            yield source
+            return
+        file.seek(0)
+        with tempfile.TemporaryFile() as copy:
+            _unpack(file, copy, source.said)
+            copy.flush()
+            yield source._replace(path=f"/dev/fd/{copy.fileno()}")
+
+
+def _unpack(file: BinaryIO, copy: BinaryIO, said: str) -> None:
+    """All that can be unpacked; raises RequestshookError where that is too much."""
+    size = 0
+    with gzip.open(file) as packed:
+        try:
+            while piece := packed.read1(_PIECE):
+                size += copy.write(piece)
+                if size > _MOST_UNPACKED:
+                    limit = f"{_MOST_UNPACKED // 1024**3} GiB"
+                    raise RequestshookError(f"{said} unpacks to more than {limit}: unpack it, and import what it holds")
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            terminal.note(f"{said}: it breaks off: {error}")
+
+
+def _collect(store: Store, sources: Sequence[Source]) -> bool:
+    collected = opening.gather(store, [source.path for source in sources], None)
+    said = {source.path: source.said for source in sources}
+    collected.unread = [item._replace(file=said.get(item.file, item.file)) for item in collected.unread]
     opening.tell(collected)
+    for item in collected.unfinished:
+        terminal.note(f"{said.get(item.file, item.file)}:{item.number}: the last line is not whole")
     known = f", {collected.known} known already" if collected.known else ""
     terminal.say(f"{collected.new} new lines{known}")
     if collected.new:

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from requestshook.formats import spool_lines
-from requestshook.formats.values import Context, Entry, Load
+from requestshook.formats.values import Context, Entry, Load, unpacked
 from requestshook.trace.calls import Trace
 
 HAR, FLOWS, SPOOL = "har", "flows", "spool"
@@ -51,7 +51,8 @@ def format_of(kind: str) -> Format:
 
 
 def kind_of(head: bytes) -> str | None:
-    """The kind of a file by its first octets; None where it is of none."""
+    """The kind of a file by its first octets, packed with gzip or not; None where it is of none."""
+    head = unpacked(head)
     if spool_lines.is_it(head):
         return SPOOL
     return next((kind for kind in (HAR, FLOWS) if format_of(kind).is_it(head)), None)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from requestshook import tags
 from requestshook.events import Body, Event, Failure, Headers, Note, Origin, Request, Response
-from requestshook.formats import har_bodies
+from requestshook.formats import har_bodies, har_errors
 from requestshook.formats.har_values import as_octets, mapping, mappings, moment, number, text
 
 _PROXIES = re.compile("mitm|charles|fiddler|proxyman|burp|zap|http ?toolkit|whistle", re.IGNORECASE)
@@ -19,8 +19,9 @@ _VERSIONS = {
     "h2": "HTTP/2.0", "http/2": "HTTP/2.0", "h2c": "HTTP/2.0", "spdy": "HTTP/2.0", "h3": "HTTP/3", "http/3.0": "HTTP/3",
     "unknown": "", "undefined": "",
 }  # fmt: skip
-_NO_ANSWER = "no response came"
-_LONGEST_ERROR = 2000
+_NOBODY_S = re.compile(
+    r"(data|blob|about|file|javascript|chrome|(?:chrome|moz|safari)-extension|resource):", re.IGNORECASE
+)
 _MOST_HEADERS = 5_000
 
 
@@ -68,6 +69,8 @@ def read(entry: Any, limit: int) -> Heard:
     url = text(request.get("url"))
     if not url:
         raise Unreadable("its request has no url")
+    if nobody_s := _NOBODY_S.match(url):
+        raise Unreadable(f"its url ({nobody_s[0].lower()}) is asked of nobody")
     started = moment(entry.get("startedDateTime"))
     if started is None:
         raise Unreadable("it has no startedDateTime, or one that is no time")
@@ -99,7 +102,7 @@ def events(heard: Heard, origin: Origin, caller: str) -> tuple[Event, ...]:
     if heard.response is not None:
         found.append(Response(heard.answered, origin, *heard.response[:4], (), heard.response.body))
     else:
-        found.append(Failure(heard.answered, origin, heard.error or _NO_ANSWER))
+        found.append(Failure(heard.answered, origin, heard.error or har_errors.NO_RESPONSE))
     if heard.note:
         found.append(Note(heard.started, origin, heard.note))
     return tuple(found)
@@ -130,7 +133,7 @@ def _response(fields: dict[str, Any], entry: dict[str, Any], limit: int) -> tupl
     status = number(fields.get("status"))
     if status is None or not 0 < status < 1000:
         said = (fields.get("_error"), fields.get("_failureText"), entry.get("_error"), fields.get("statusText"))
-        return None, next((error for error in map(text, said) if error), _NO_ANSWER)[:_LONGEST_ERROR]
+        return None, har_errors.described(next((error for error in map(text, said) if error), ""))
     headers = _headers(fields)
     body = har_bodies.of_response(mapping(fields.get("content")), fields.get("bodySize"), headers, limit)
     return (

@@ -47,8 +47,7 @@ class Source:
         packed = file.read(2) == _GZIP
         file.seek(0)
         self._octets = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._first = True
+        self._decoder: codecs.IncrementalDecoder | None = None
         self.fault: str | None = None  # why the octets end here, though the file may go on
         self.since = 0  # octets since `since` was set to 0
 
@@ -65,8 +64,9 @@ class Source:
         if size == 0:  # ijson asks whether these are octets
             return b""
         octets = self._next()
-        if self._first:
-            octets, self._first = octets.removeprefix(_BOM), False
+        if self._decoder is None:
+            self._decoder = codecs.getincrementaldecoder(_coding(octets))("replace")
+            octets = octets.removeprefix(_BOM)
         return self._decoder.decode(octets, final=not octets).encode().translate(_SPACES)
 
     def _next(self) -> bytes:
@@ -82,14 +82,14 @@ class Source:
         return octets
 
 
-def unpacked(octets: bytes) -> bytes:
-    """The beginning of a file, unpacked where it is packed with gzip."""
-    if not octets.startswith(_GZIP):
-        return octets
-    try:
-        return zlib.decompressobj(31).decompress(octets, len(octets))
-    except zlib.error:
-        return b""
+def as_utf8(octets: bytes) -> bytes:
+    """The beginning of a file in UTF-8, without a byte order mark, where that names the coding."""
+    coding = _coding(octets)
+    return octets.removeprefix(_BOM) if coding == "utf-8" else octets.decode(coding, "replace").encode()
+
+
+def _coding(octets: bytes) -> str:
+    return "utf-16" if octets.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
 
 
 def members(source: Source) -> Iterator[Member]:

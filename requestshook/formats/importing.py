@@ -73,7 +73,8 @@ def take_in(
 
 def stem(path: str) -> str:
     """A recording's name after its file's, without ending."""
-    return os.path.splitext(os.path.basename(path))[0].encode("utf-8", "replace").decode() or "recording"
+    name = os.path.basename(path).removesuffix(".gz")
+    return os.path.splitext(name)[0].encode("utf-8", "replace").decode() or "recording"
 
 
 class _Taking:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,3 +33,18 @@ class Entry:
     events: tuple[Event, ...]  # not yet redacted; a Recording, Recorded or Process too, where the file holds one
     problem: str | None = None  # why it, or a part of it, is skipped
     done: int = 0  # octets of the file read so far
+
+
+def is_packed(octets: bytes) -> bool:
+    """Whether a file that begins so is packed with gzip."""
+    return octets.startswith(b"\x1f\x8b")
+
+
+def unpacked(octets: bytes) -> bytes:
+    """The beginning of a file, unpacked where it is packed with gzip; never longer than it was given."""
+    if not is_packed(octets):
+        return octets
+    try:
+        return zlib.decompressobj(31).decompress(octets, len(octets))
+    except zlib.error:
+        return b""
