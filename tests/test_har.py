@@ -119,7 +119,10 @@ def test_chrome_s_failed_call(tmp_path: Path) -> None:
         ("NS_ERROR_UNEXPECTED", "NS_ERROR_UNEXPECTED"),
         ("SEC_ERROR_UNKNOWN_ISSUER", "TLSError: SEC_ERROR_UNKNOWN_ISSUER"),
         ("The network connection was lost.", "Failed: The network connection was lost."),
-        ("[Errno 111] Connect call failed ('127.0.0.1', 1)", "ConnectionRefused: [Errno 111] Connect call failed ('127.0.0.1', 1)"),
+        (
+            "[Errno 111] Connect call failed ('127.0.0.1', 1)",
+            "ConnectionRefused: [Errno 111] Connect call failed ('127.0.0.1', 1)",
+        ),
         ("peer sent b'token=abc'", "Failed: peer sent …"),
         ("ConnectTimeout: it took too long", "ConnectTimeout: it took too long"),
         ("canceled", "canceled"),
