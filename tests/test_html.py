@@ -83,7 +83,7 @@ def test_the_command_offers_the_formats_that_there_are() -> None:
 def test_what_there_is_not_is_said() -> None:
     """An unknown format, and a part that a format does not have, are named with what there is."""
     story = image_create()
-    with pytest.raises(RequestshookError, match=r"no format 'pdf': mkdocs, github, html"):
+    with pytest.raises(RequestshookError, match=r"no format 'pdf': mkdocs, github, html, json"):
         next(render(story.trace(), story.load, dialect="pdf"))
     with pytest.raises(RequestshookError, match=r"html has no diagram: page, command, map"):
         next(render(story.trace(), story.load, dialect="html", part="diagram"))

@@ -244,7 +244,7 @@ def test_a_pattern_of_ids_is_the_readers() -> None:
 
 def test_the_command_prints_the_schemas(tmp_path: Path) -> None:
     """`schema NAME` prints valid JSON that is a schema of draft 7, and needs neither store nor configuration."""
-    for name in schemas.NAMES:
+    for name in (*schemas.NAMES, "page"):
         command = [sys.executable, "-m", "requestshook", "schema", name]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=True)
         assert done.stdout == schemas.text(name)

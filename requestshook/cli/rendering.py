@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from requestshook.trace.calls import Trace
 
 PARTS = ("page", "command", "map", "diagram", "variables", "steps", "log")
-FORMATS = {"mkdocs": ".md", "github": ".md", "html": ".html"}  # with their files' endings: what page/dialects.py has
+FORMATS = {
+    "mkdocs": ".md",
+    "github": ".md",
+    "html": ".html",
+    "json": ".json",
+}  # with their files' endings: what page/dialects.py has
 _STDOUT = "-"
 
 
@@ -36,6 +41,8 @@ _STDOUT = "-"
     requestshook render
     requestshook render image-create volume-attach -o docs/flows
     requestshook render image-create --format html -o . --open
+    requestshook render image-create --format github -o docs/flows
+    requestshook render image-create --format json -o - | jq '.calls[] | select(.failed)'
     requestshook render image-create.yaml --watch
     requestshook render image-create --part map -o - > map.md
     requestshook render --templates my-templates --strict
@@ -51,7 +58,7 @@ _STDOUT = "-"
     type=click.Choice(list(FORMATS)),
     default="mkdocs",
     show_default=True,
-    help="Markdown for MkDocs, Markdown for GitHub and GitLab, or one file of HTML that opens from disk.",
+    help="Markdown for MkDocs, Markdown for GitHub and GitLab, one file of HTML that opens from disk, or JSON.",
 )
 @click.option("--part", type=click.Choice(PARTS), default="page", show_default=True, help="Only this part of the page.")
 @click.option(

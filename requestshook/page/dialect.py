@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ class Dialect:
     parts: tuple[str, ...] = PARTS
     autoescape: bool = False  # Jinja2's own escaping for HTML, behind `finish`
     chapter: str = ""  # the template of a long flow's further pages; empty: a page of this format is never split
+    writer: Callable[[Mapping[str, Any], str], Iterator[str]] | None = None  # in the place of templates; gets the part
     framed: bool = False  # a part stands in the page's frame: `page` is the only template, and asks for `part`
 
     def template(self, part: str) -> str:

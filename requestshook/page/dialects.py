@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from requestshook.errors import RequestshookError
-from requestshook.page import github, html, mkdocs
+from requestshook.page import github, html, json_format, mkdocs
 from requestshook.page.dialect import Dialect
 
-DIALECTS: dict[str, Dialect] = {found.name: found for found in (mkdocs.DIALECT, github.DIALECT, html.DIALECT)}
+_ALL = (mkdocs.DIALECT, github.DIALECT, html.DIALECT, json_format.DIALECT)
+DIALECTS: dict[str, Dialect] = {found.name: found for found in _ALL}
 
 
 def find(name: str) -> Dialect:

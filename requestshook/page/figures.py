@@ -28,7 +28,7 @@ def line(trace: Trace, redacted: int, settings: PageSettings, words: Words) -> l
     ]
     if hidden := trace.figures.get("hidden"):
         found.append((str(hidden), words["hidden"]))
-    if _unredacted(trace, settings):
+    if unredacted(trace, settings):
         found.append((words["redaction_off"], ""))
     elif redacted:
         found.append(_count(redacted, "redacted_one", "redacted", words))
@@ -59,7 +59,7 @@ def _ended(trace: Trace) -> float:
     return trace.ended if trace.ended is not None else max((step.at for step in trace.steps), default=trace.started)
 
 
-def _unredacted(trace: Trace, settings: PageSettings) -> bool:
+def unredacted(trace: Trace, settings: PageSettings) -> bool:
     """Whether a process wrote without redaction; where none says it, the configuration does."""
     if not trace.processes:
         return not settings.redaction

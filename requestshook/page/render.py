@@ -68,6 +68,9 @@ def render(
         raise RequestshookError(f"a page in the format {form.name} has no {part}: {', '.join(form.parts)}")
     with _told():
         context = _context(trace, load, settings, notes, [] if faults is None else faults, form)
+        if form.writer is not None:
+            yield from form.writer(context, part)
+            return
         template = _environment(form, context, templates).get_template(form.template(part))
         yield from template.generate(context, part=part)
 
@@ -168,6 +171,10 @@ def _context(
         "command": command.show(trace, pseudonyms, author),
         "variables": tuple(table(author)),
         "phases": {phase.first: phase for phase in author.phases},
+        "groups": author.groups,
+        "hidden": tuple(str(item.selector) for item in author.annotations.hide),
+        "redacted": len(pseudonyms),
+        "redaction": not figures.unredacted(trace, settings),
         "figures": figures.line(trace, len(pseudonyms), settings, words),
         "about": figures.about(trace, settings, words, author),
         "rows": callmap.rows(trace.calls, services, pseudonyms, words, author),

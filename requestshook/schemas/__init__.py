@@ -1,5 +1,7 @@
 """JSON Schemas of the two YAML files, for editors: they complete keys and mark faults. The readers say more.
 
+And of a page as JSON, for programs.
+
 Draft 7, which the YAML language server reads. A scalar stands in a file as spelled, whatever YAML makes of it, so
 that where text is wanted a number will do.
 """
@@ -9,10 +11,11 @@ from __future__ import annotations
 import json
 import os
 
-from requestshook.schemas import annotation_file, config_file
+from requestshook.schemas import annotation_file, config_file, page
 
-_SCHEMAS = {"annotations": annotation_file.schema, "config": config_file.schema}
-NAMES = tuple(_SCHEMAS)
+_FILES = {"annotations": annotation_file.schema, "config": config_file.schema}
+_SCHEMAS = {**_FILES, "page": page.schema}
+NAMES = tuple(_FILES)  # of the files that people write
 
 
 def text(name: str) -> str:
