@@ -7,6 +7,7 @@ only when all of it is committed and the process that wrote it is gone.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterable
@@ -20,6 +21,9 @@ from requestshook.store import Line, Mark, Store, Unread, digest, read_line
 
 STDIN = "-"
 _HEAD = 1024
+_LOOKED_AT = 64 * 1024  # octets in which a file that was given by hand has to show a line of ours
+_LINE_OF_OURS = re.compile(rb'^\s*\{\s*"v"\s*:', re.MULTILINE)
+_NONE_OF_OURS = "no spool line is in it; `requestshook import` reads other kinds of files"
 
 Progress = Callable[[int, int], None]  # octets done, octets in all
 
@@ -122,7 +126,7 @@ class _Collection:
 
     def _open(self, source: _Source) -> None:
         if source.path is None:
-            self._take(source, Reader(sys.stdin.buffer), None, last=True)
+            self._take_all(source, sys.stdin.buffer)
             return
         # Asked before reading: a process that is gone now has nothing more to write.
         gone = source.own and is_gone(os.path.basename(source.path), hostname())
@@ -131,9 +135,20 @@ class _Collection:
             flags |= os.O_NOFOLLOW | os.O_NONBLOCK  # nobody makes us wait at a pipe
         with open(os.open(source.path, flags), "rb", buffering=0) as file:
             if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                self._read_file(source, file, gone)
+                if source.own or _has_lines(file):
+                    self._read_file(source, file, gone)
+                else:
+                    self._result.problems.append(f"{source.name}: {_NONE_OF_OURS}")
             elif not source.own:
-                self._take(source, Reader(file), None, last=True)
+                self._take_all(source, file)
+
+    def _take_all(self, source: _Source, file: BinaryIO) -> None:
+        """What comes through a pipe; that none of it is ours is known at its end."""
+        result = self._result
+        before, unread = result.new + result.known + result.dropped, len(result.unread)
+        self._take(source, Reader(file), None, last=True)
+        if result.new + result.known + result.dropped == before and len(result.unread) > unread:
+            result.problems.append(f"{source.name}: {_NONE_OF_OURS}")
 
     def _read_file(self, source: _Source, file: BinaryIO, gone: bool) -> None:
         position, newlines = self._known_until(file)
@@ -208,6 +223,12 @@ def _sorted_out(piece: Piece, name: str) -> tuple[list[Line], list[Unread]]:
         except EventError as error:
             unread.append(Unread(name, number, str(error), octets))
     return lines, unread
+
+
+def _has_lines(file: BinaryIO) -> bool:
+    """Whether a file may hold spool lines, broken ones too; an empty one may."""
+    head = os.pread(file.fileno(), _LOOKED_AT, 0)
+    return not head.strip() or _LINE_OF_OURS.search(head) is not None
 
 
 def _mark(file: BinaryIO, reader: Reader) -> Mark:

@@ -313,6 +313,23 @@ class TestSources:
         assert result.problems == [f"{tmp_path}/missing: No such file or directory"]
         assert numbers(store) == [1]
 
+    @pytest.mark.parametrize("content", [b"<html>\n" * 50, b'{"log": {"entries": []}}', b"\x1f\x8b\x08\x00\n\n"])
+    def test_a_file_of_another_kind_is_told(
+        self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+    ) -> None:
+        """A file, or what comes by standard input, with nothing of ours: a problem each time, and nothing kept of a file."""
+        path = tmp_path / "a.jsonl"
+        path.write_bytes(content)
+        for _ in range(2):
+            (problem,) = collect(store, [str(path)]).problems
+            assert problem.startswith(f"{path}: no spool line is in it")
+        assert store.unread() == []
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        (problem,) = collect(store, ["-"]).problems
+        assert problem.startswith("standard input: no spool line")
+        path.write_bytes(content + b"\n" + line(1))
+        assert collect(store, [str(path)]).new == 1
+
     def test_a_file_of_somebody_else_is_told(self, store: Store) -> None:
         """A file without permission is told, the rest is read."""
         with tempfile.TemporaryDirectory() as folder, unprivileged(folder):
