@@ -25,6 +25,13 @@ from requestshook.page.steps import StepBlock
 _SIGNS = {"origin": "🔴", "passed": "⭕"}  # solid and hollow: where a failure begins, and what follows from it
 _FIELD = re.compile(r"\{(\w+)\}")
 _STEPS = 12  # of a value's, that are told
+
+
+def _unbroken(text: str) -> Markdown:
+    """A quantity or a range, which no line ends in."""
+    return Markdown(inline(text).replace("–", "\u2060–\u2060").replace(" ", "&nbsp;"))
+
+
 _FILTERS: dict[str, Callable[..., str]] = {
     "inline": inline,
     "title": escape.title,
@@ -34,6 +41,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "fence": fence,
     "file": lambda name: Markdown(quote(name)),
     "output": github_tabs.output,
+    "unbroken": _unbroken,
     "strong": lambda shown: Markdown(f"**{finish(shown)}**"),
     "indent": lambda depth: Markdown("&emsp;" * depth),
     "places": lambda places: Markdown(" · ".join(map(code, places))),
@@ -107,7 +115,7 @@ class _Says:
 
     def numbers(self, group: Frame) -> Markdown:
         """The steps of a group."""
-        return self.linked(f"{group.first}–{group.last}", self._places.anchor(group.first))
+        return self.linked(_unbroken(f"{group.first}–{group.last}"), self._places.anchor(group.first))
 
     def request(self, row: Row) -> Markdown:
         """Method and target of a call."""

@@ -10,7 +10,6 @@ from requestshook.page.github_text import fence, inline
 from requestshook.page.settings import Words
 from requestshook.page.steps import StepBlock, Tab
 
-SHORT = 15  # lines of a tab with marks that is open
 LONG = 40  # lines of a body that is open
 _MARKS = 12  # marked lines that are repeated
 _LANGUAGES = {"json": "JSON", "html": "HTML", "xml": "XML", "yaml": "YAML", "css": "CSS", "javascript": "JavaScript"}
@@ -23,7 +22,7 @@ def output(shown: command.Command) -> Markdown:
 
 
 def tabs(step: StepBlock, words: Words) -> Markdown:
-    """The tabs one below the other, each folded but for short ones with marks, and the body where nothing is marked."""
+    """The tabs one below the other, folded but for a body in a message where no line is marked."""
     marked = any(tab.highlights for tab in step.tabs)
     none = any(tab.content and tab.content.kind == "none" for tab in step.tabs)
     return Markdown("\n".join(filter(None, (_tab(step, tab, marked, none, words) for tab in step.tabs))))
@@ -47,8 +46,7 @@ def _tab(step: StepBlock, tab: Tab, marked: bool, none: bool, words: Words) -> s
         about += [words["no_body"]] if none else []
     if tab.content:
         about = _about(tab, words)
-    most = SHORT if highlights else LONG if not marked and tab.kind in ("body", "failure") else 0
-    opened = " open" if len(shown) <= most else ""
+    opened = " open" if not marked and tab.kind in ("body", "failure") and len(shown) <= LONG else ""
     summary = " · ".join([f"<b>{inline(tab.label)}</b>", *map(inline, about)])
     block = f"<details{opened}><summary>{summary}</summary>\n\n{fence(shown, tab.language)}\n</details>\n"
     return block + _marked(shown, highlights) + after
@@ -79,5 +77,5 @@ def _marked(shown: Sequence[str], numbers: Sequence[int]) -> str:
         return ""
     repeated = numbers[:_MARKS]
     width = len(str(repeated[-1]))
-    found = [f"{number:>{width}} │ {shown[number - 1]}" for number in repeated]
+    found = [f"{number:>{width}} │ {shown[number - 1]}".rstrip(" ") for number in repeated]
     return "\n" + fence([*found, *(["…"] if len(numbers) > len(repeated) else [])], "text")
