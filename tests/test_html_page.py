@@ -168,10 +168,36 @@ def test_a_page_of_a_thousand_steps_opens(browser: Any, tmp_path: Path) -> None:
     with opened(browser, path) as page:
         spent = page.evaluate("performance.now()")
         assert spent < 30_000
+        kept_out = "document.querySelectorAll('.logbox td, .rows .path').values().filter(e => !e.checkVisibility(lazy))"
+        lazy = "const lazy = {contentVisibilityAuto: true};"
+        assert page.evaluate(f"{lazy} [...{kept_out}].length") > steps  # what is out of sight costs nothing yet
         anchor = f"step-{steps - 1}"
         page.evaluate(f"location.hash = '{anchor}'")
         there = f"(box => box.top > -5 && box.top < 200)(document.getElementById('{anchor}').getBoundingClientRect())"
         page.wait_for_function(there, timeout=20_000)
+        page.evaluate("document.querySelector('.log tr:last-child').scrollIntoView()")
+        page.wait_for_function(
+            "document.querySelector('.log tr:last-child').checkVisibility({contentVisibilityAuto: true})"
+        )
+        page.emulate_media(media="print")
+        page.wait_for_function(f"{lazy} [...{kept_out}].length === 0", timeout=20_000)
+
+
+@pytest.mark.parametrize("width", [1440, 820])
+def test_a_failure_is_named_in_full_on_the_map(browser: Any, files: dict[str, Path], width: int) -> None:
+    """The column of statuses has room for an exception's name, and what follows a path does not cut it short."""
+    with opened(browser, files["failing"], width) as page:
+        cut = "found => found.scrollWidth > found.clientWidth + 1"
+        statuses = page.locator(".rows .st")
+        assert "ReadTimeout" in statuses.all_inner_texts()
+        assert page.evaluate(f"[...document.querySelectorAll('.rows .c-s, .rows .st')].filter({cut}).length") == 0
+        path = page.locator(".mrow.passed .path", has_text="prefix=abc")
+        assert path.evaluate(cut) is False
+        line = (
+            "document.querySelectorAll('.mrow.origin :is(.mp, .ar)').values().map(e => e.getBoundingClientRect().top)"
+        )
+        top, arrow = page.evaluate(f"[...{line}]")
+        assert abs(arrow - top) < 20  # beside the path, although the row is higher
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
