@@ -317,7 +317,7 @@ class TestSources:
     def test_a_file_of_another_kind_is_told(
         self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
     ) -> None:
-        """A file, or what comes by standard input, with nothing of ours: a problem each time, and nothing kept of a file."""
+        """A file, or what comes by standard input, with nothing of ours: a problem each time."""
         path = tmp_path / "a.jsonl"
         path.write_bytes(content)
         for _ in range(2):
