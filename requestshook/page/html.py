@@ -14,6 +14,7 @@ from requestshook.page import authored, markup, quantities
 from requestshook.page.dialect import PARTS, Dialect
 from requestshook.page.markup import Values
 from requestshook.page.panels import Panels
+from requestshook.page.pictures import Pictures
 from requestshook.page.steps import Tab
 
 _TAGS = re.compile(r"(<[^>]*>)")
@@ -26,6 +27,8 @@ def _filters(context: Mapping[str, Any]) -> Mapping[str, Callable[..., Any]]:
     names = [variable.name for variable in context["variables"]]
     values = Values({life.name: life.number for life in context["lives"]}, names)
     panels = Panels(values, words)
+    author = context["author"]
+    pictures = Pictures(author.annotations.path, author.fault)
     return {
         "line": markup.in_line,
         "say": lambda name, /, **filled: markup.phrase(words[name], **filled),
@@ -36,7 +39,7 @@ def _filters(context: Mapping[str, Any]) -> Mapping[str, Callable[..., Any]]:
         "panel": panels.tab,
         "output": panels.output,
         "language": authored.language,
-        "chipped": lambda text: _chipped(text, values),
+        "chipped": lambda text: _chipped(pictures.inlined(text), values),
         "breakable": lambda text: markup.in_line(text).replace("-", Markup("-<wbr>")),
         "arguments": lambda line: _arguments(line, values),
         "size": _size,

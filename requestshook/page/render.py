@@ -193,6 +193,7 @@ def _context(
         "lives": lives.hidden(pseudonyms.numbered),
         "named_lives": {life.name: life for life in lives.named()},
         "noted": author.speaks(trace.steps),
+        "author": author,
         "places": author.places,
     }
 
