@@ -78,6 +78,30 @@ def test_github_reads_what_was_meant(name: str) -> None:
     assert [tag for tag in tags_of_another_parser(text) if tag != "br"] == [tag for tag in page.tags if tag != "br"]
 
 
+def slug(heading: str) -> str:
+    """What the forges make of a heading's words, to lead there."""
+    return re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-")
+
+
+def test_no_heading_takes_an_authors_anchor() -> None:
+    """A phase that is called as one of its calls does not catch the links to the call."""
+    file = FILE.replace("title: 로그인", "title: Negotiate").replace("title: 업로드", "title: upload")
+    page = Page(noted(file))
+    assert [text for text in page.shown["h3"] if "upload" in text] == ["upload (5–10)"]
+    assert "upload" in page.names
+    headings = [text for tag in ("h1", "h2", "h3", "h4") for text in page.shown[tag]]
+    assert not {"negotiate", "login", "upload", "check", "store"} & set(map(slug, headings))
+
+
+def test_a_long_output_is_folded() -> None:
+    """The command stays in sight, what it printed unfolds, and marked lines are below."""
+    story = image_create()
+    page = Page(github(story, story.trace(output=(("out", "line\n" * 60),)), part="command"))
+    assert page.faults == []
+    assert [text.count("\n") for _, text in page.fences] == [1, 61]
+    assert page.shown["summary"] == ["Output · 61 lines"]
+
+
 def test_every_message_is_there() -> None:
     """Each step has its heading, its header under its first line, and its body."""
     story = image_create()
@@ -175,6 +199,9 @@ AUTHORED = {
     "## Head { #mine }": '## <a name="mine"></a>Head',
     "[x](y){ .button }": "[x](y)",
     "a {b} c": "a {b} c",
+    "`{ .x }` and `a`{ .y } and `a` b": "`{ .x }` and `a` and `a` b",
+    '!!! note\n    text\n    ``` py title="a"\n    !!! x': "> [!NOTE]\n> text\n>\n> **a**\n>\n> ```py\n> !!! x",
+    "- item\n\n    !!! note\n        text": "- item\n\n    > **Note**\n    >\n    > text",
 }
 
 

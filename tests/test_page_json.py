@@ -16,6 +16,7 @@ from page_support import Story, hostile_answers, image_create
 
 from requestshook import schemas
 from requestshook.annotations.placing import Fault, Placed
+from requestshook.errors import RequestshookError
 from requestshook.page.dialect import PARTS
 from requestshook.page.render import render
 
@@ -129,6 +130,13 @@ def test_hostile_text_is_text() -> None:
     assert "".join(pieces).encode("utf-8")
     calls = document(story)["calls"]
     assert [call["caller"] for call in calls] == list(CONTENTS.values())
+
+
+def test_there_are_no_templates(tmp_path: Path) -> None:
+    """Templates that nothing would use are a fault that is said."""
+    story = image_create()
+    with pytest.raises(RequestshookError, match="json is written without templates"):
+        next(render(story.trace(), story.load, dialect="json", templates=tmp_path))
 
 
 def test_the_same_recording_gives_the_same_document() -> None:

@@ -40,7 +40,6 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "markdown": Markdown,
     "fence": fence,
     "file": lambda name: Markdown(quote(name)),
-    "output": github_tabs.output,
     "unbroken": _unbroken,
     "strong": lambda shown: Markdown(f"**{finish(shown)}**"),
     "indent": lambda depth: Markdown("&emsp;" * depth),
@@ -64,6 +63,7 @@ def _filters(context: Mapping[str, Any]) -> Mapping[str, Callable[..., Any]]:
         "happened": says.happened,
         "beside": says.beside,
         "failing": says.failing,
+        "output": partial(github_tabs.output, words=words),
         "tabs": partial(github_tabs.tabs, words=words),
         "lines": partial(github_tabs.lines, words=words),
     }

@@ -15,7 +15,8 @@ _OPENING = re.compile(r'(\s*)(!!!|\?\?\?\+?|===[!+]?)(?:[ \t]+([\w -]+?))?(?:[ \
 _FENCE = re.compile(r"([\s>]*(?:(?:[-*+]|[0-9]{1,9}[.)])\s+)*)(`{3,}|~{3,})(.*)\Z")
 _TITLE = re.compile(r'\btitle="([^"]*)"')
 _ATTRIBUTE = r"(?:[.#][\w-]+|[\w-]+=(?:\"[^\"]*\"|'[^']*'|[^\s}]+))"
-_ATTRIBUTES = re.compile(rf"(?<=[)\]*`\"]) ?\{{:?\s*{_ATTRIBUTE}(?:\s+{_ATTRIBUTE})*\s*\}}")
+_LIST = rf"\{{:?\s*{_ATTRIBUTE}(?:\s+{_ATTRIBUTE})*\s*\}}"
+_ATTRIBUTES = re.compile(rf"((`+)(?!`).*?(?<!`)\2(?!`))(?: ?{_LIST})?|(?<=[)\]*]) ?{_LIST}")  # code stays as it is
 _LONE = re.compile(rf"\s*\{{:\s*{_ATTRIBUTE}(?:\s+{_ATTRIBUTE})*\s*\}}\s*\Z")
 _HEADING = re.compile(rf"(\s*#{{1,6}}\s+)(.*?)\s*\{{:?\s*((?:{_ATTRIBUTE}\s*)+)\}}\s*\Z")
 _ID = re.compile(r"#([\w-]+)")
@@ -48,7 +49,7 @@ def _blocks(lines: Sequence[str], *, nested: bool) -> Iterator[str]:
             continue
         mark = _FENCE.match(line)
         if mark and not closing:
-            yield from _fence(mark)
+            yield from _fence(mark, blank)
             closing = mark[2]
         else:
             if mark and mark[2].startswith(closing) and not mark[3].strip():
@@ -91,11 +92,12 @@ def _alert(kind: str, title: str | None, inner: Sequence[str], nested: bool) -> 
     yield from (f"> {line}".rstrip(" ") if not line.strip() else f"> {line}" for line in inner)
 
 
-def _fence(found: re.Match[str]) -> Iterator[str]:
-    """A fence's first line with its language alone, under the title that it gives."""
+def _fence(found: re.Match[str], blank: bool) -> Iterator[str]:
+    """A fence's first line with its language alone, under the title that it gives, which a blank line goes before."""
     before, mark, info = found.groups()
     title, language = _TITLE.search(info), info.strip().partition(" ")[0].lstrip(".{").rstrip("}")
     if title and not before.strip():
+        yield from [] if blank else [""]
         yield from (f"{before}**{title[1]}**", "")
     yield f"{before}{mark}{'' if '=' in language else language}"
 
@@ -109,7 +111,7 @@ def _plain(line: str) -> Iterator[str]:
         id = _ID.search(heading[3])
         line = heading[1] + (f'<a name="{id[1]}"></a>' if id else "") + heading[2]
     if not _LONE.match(line):
-        yield _ATTRIBUTES.sub("", line)
+        yield _ATTRIBUTES.sub(lambda found: found[1] or "", line)
 
 
 def _inline(text: str) -> str:

@@ -10,15 +10,19 @@ from requestshook.page.github_text import fence, inline
 from requestshook.page.settings import Words
 from requestshook.page.steps import StepBlock, Tab
 
-LONG = 40  # lines of a body that is open
+LONG = 40  # lines of a body or an output that is open
 _MARKS = 12  # marked lines that are repeated
 _LANGUAGES = {"json": "JSON", "html": "HTML", "xml": "XML", "yaml": "YAML", "css": "CSS", "javascript": "JavaScript"}
 
 
-def output(shown: command.Command) -> Markdown:
-    """The command with what it printed."""
+def output(shown: command.Command, words: Words) -> Markdown:
+    """The command with what it printed, folded where it is long."""
     title = f"**{inline(shown.title)}**\n\n" if shown.title else ""
-    return Markdown(title + fence(shown.lines, "console") + _marked(shown.lines, shown.highlights))
+    block = fence(shown.lines, "console")
+    if len(shown.lines) > LONG:
+        label = f"<b>{inline(words['output'])}</b> · {inline(lines(len(shown.lines), words))}"
+        block = Markdown(f"{fence(shown.lines[:1], 'console')}\n{_folded(label, block)}")
+    return Markdown(title + block + _marked(shown.lines, shown.highlights))
 
 
 def tabs(step: StepBlock, words: Words) -> Markdown:
@@ -48,8 +52,11 @@ def _tab(step: StepBlock, tab: Tab, marked: bool, none: bool, words: Words) -> s
         about = _about(tab, words)
     opened = " open" if not marked and tab.kind in ("body", "failure") and len(shown) <= LONG else ""
     summary = " · ".join([f"<b>{inline(tab.label)}</b>", *map(inline, about)])
-    block = f"<details{opened}><summary>{summary}</summary>\n\n{fence(shown, tab.language)}\n</details>\n"
-    return block + _marked(shown, highlights) + after
+    return _folded(summary, fence(shown, tab.language), opened) + _marked(shown, highlights) + after
+
+
+def _folded(label: str, block: str, opened: str = "") -> str:
+    return f"<details{opened}><summary>{label}</summary>\n\n{block}\n</details>\n"
 
 
 def _message(step: StepBlock, tab: Tab, words: Words) -> tuple[list[str], tuple[int, ...]]:

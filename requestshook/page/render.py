@@ -69,6 +69,8 @@ def render(
     with _told():
         context = _context(trace, load, settings, notes, [] if faults is None else faults, form)
         if form.writer is not None:
+            if templates is not None:
+                raise RequestshookError(f"a page in the format {form.name} is written without templates")
             yield from form.writer(context, part)
             return
         template = _environment(form, context, templates).get_template(form.template(part))
