@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import jsonschema
 import pytest
+from cli_support import requestshook
 from github_support import Page
 from hostile import CONTENTS, RUN, in_header
 from hypothesis import given
@@ -14,8 +18,10 @@ from hypothesis import strategies as st
 from notes_support import placed
 from page_support import Story
 from site_support import browser
+from test_hostile_path import folder  # noqa: F401
 from test_page_hostile import hostile_trace, squeezed
 
+from requestshook import schemas
 from requestshook.page.escape import visible
 from requestshook.page.github_text import code, fence, inline
 from requestshook.page.render import render
@@ -187,3 +193,24 @@ def test_a_value_among_the_authors_words_is_text() -> None:
         assert page.faults == [], name
         assert RUN not in "".join(page.links)
         assert {link[:6] for link in page.links} == {"#step-"}
+
+
+def test_what_came_over_real_sockets(folder: Path) -> None:  # noqa: F811  the fixture of test_hostile_path
+    """The recording of a hostile client and a hostile service, as this page and as JSON."""
+    done = requestshook(folder, "render", "-o", "-", "--format", "github")
+    assert (done.returncode, done.stderr) == (0, "")
+    page = Page(done.stdout)
+    assert page.faults == []
+    assert len(page.shown["h3"]) > 100
+    done = requestshook(folder, "render", "-o", "-", "--format", "json")
+    found = json.loads(done.stdout)
+    jsonschema.Draft7Validator(json.loads(schemas.text("page"))).validate(found)
+    assert len(found["steps"]) == len(page.shown["h3"])
+    done = requestshook(folder, "render", "-o", "out", "--format", "github")
+    files = done.stdout.split("\n")[:-1]
+    assert len(files) > 2
+    for file in files:
+        page = Page((folder / file).read_text("utf-8"))
+        assert (file, page.faults) == (file, [])
+        assert {link.partition("#")[0] for link in page.links} <= {"", *(quote(Path(name).name) for name in files)}
+    assert [path.name for path in folder.parent.iterdir()] == ["inner"]
