@@ -22,6 +22,7 @@ from requestshook.workspace import Workspace
 from tests.addon_support import ADDON, Proxy, ask, free_port, mitmdump, one, proxy
 from tests.cli_support import environment, requestshook, serving
 from tests.raw_server import RawServer
+from tests.terminal_support import Terminal
 
 SPY = """
 import json, sys
@@ -120,6 +121,27 @@ def test_the_recording_of_a_proxy_started_by_hand(tmp_path: Path, server: RawSer
     ]  # mitmdump has ended, and so has its recording
     assert "end not seen" not in requestshook(tmp_path, "traces").stdout
     assert "/gzip" in requestshook(tmp_path, "show", "nightly").stdout
+
+
+def test_in_mitmproxy_s_console(tmp_path: Path, server: RawServer) -> None:
+    """The program with the full screen loads the addon like the others, and ends its recording when it is left."""
+    program = Path(mitmdump()).with_name("mitmproxy")
+    if not program.exists():
+        pytest.skip("mitmproxy's console is not installed beside mitmdump")
+    port = free_port()
+    command = [str(program), "--set", f"confdir={tmp_path / 'mitmproxy'}", "-s", str(ADDON)]
+    command += ["--mode", f"reverse:{server.url}@127.0.0.1:{port}"]
+    with Terminal(command, environment(tmp_path, TERM="xterm"), tmp_path) as terminal:
+        terminal.expect(rf"127\.0\.0\.1:{port}")
+        found = Proxy(tmp_path, [port], terminal.process)
+        assert requests.get(found.url() + "/json").headers[tags.REQUEST_FROM] == "python-requests"
+        assert one(found.call("/json"), Response).status == 200
+        terminal.process.terminate()
+        assert terminal.ended() == 0
+        assert [type(event) for event in found.events() if isinstance(event, (Recording, Recorded))] == [
+            Recording,
+            Recorded,
+        ]
 
 
 def test_only_when_a_recording_is_open(tmp_path: Path, server: RawServer) -> None:

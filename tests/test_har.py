@@ -205,7 +205,9 @@ def test_safari(tmp_path: Path) -> None:
 
 
 def test_playwright(tmp_path: Path) -> None:
-    """A status of -1 is a failure, with Playwright's text."""
+    """A status of -1 is a failure, with Playwright's text; one that is none is not called by its reason."""
+    for status in (None, True, 99999, "?"):
+        assert call(tmp_path, entry(response__status=status))[1].error == "NoResponse: the HAR holds none"
     _, failure = call(tmp_path, entry(response__status=-1, response___failureText="net::ERR_FAILED"), "Playwright")
     assert failure.error == "ERR_FAILED: net::ERR_FAILED"
 

@@ -132,7 +132,8 @@ def _version(value: Any) -> str:
 def _response(fields: dict[str, Any], entry: dict[str, Any], limit: int) -> tuple[Answer | None, str | None]:
     status = number(fields.get("status"))
     if status is None or not 0 < status < 1000:
-        said = (fields.get("_error"), fields.get("_failureText"), entry.get("_error"), fields.get("statusText"))
+        reason = fields.get("statusText") if status is not None and status <= 0 else None  # else it is an answer's
+        said = (fields.get("_error"), fields.get("_failureText"), entry.get("_error"), reason)
         return None, har_errors.described(next((error for error in map(text, said) if error), ""))
     headers = _headers(fields)
     body = har_bodies.of_response(mapping(fields.get("content")), fields.get("bodySize"), headers, limit)
