@@ -87,14 +87,17 @@ UUID = "e366a87e-e51c-43b0-8fc3-9f92dd902bd4"
         ("GET /" + "x" * 40 + "/", 20, "GET /xxxxx…xxxxxxxx/"),
         ("ConnectTimeout", 7, "Con…out"),
         ("GET /이미지/생성/목록", 14, "GET …/목록"),
+        ("GET /v1/x?limit=1&prefix=abc", 20, "GET /v1/x?limit=1&p…"),
+        ("GET /identity/v3/auth/tokens?%EC%9D%B4%EB%A6%84=%EA%B0%92", 22, "GET …/v3/auth/tokens?…"),
+        ("401 Unauthorized /v3/auth/tokens?%EC%9D%B4%EB%A6%84=%EA", 32, "401 Unauthorized …/auth/tokens?…"),
     ],
 )
 def test_paths_keep_their_ends(text: str, width: int, short: str) -> None:
-    """Where a path is too long its ids give way first, then its beginning; where nothing would be left, its middle."""
+    """What is too long loses its query's end, then its ids' ends, then its beginning; at last its middle."""
     assert terminal.shorten_path(text, width) == short
 
 
-@given(st.text("GET /ab0f-…가?" + "deadbeef" * 4, max_size=120), st.integers(1, 60))
+@given(st.text("GET /ab0f-…가?&" + "deadbeef" * 4, max_size=120), st.integers(1, 60))
 def test_shortened_path_fits(text: str, width: int) -> None:
     """It is never wider than its place, and stays as it is where that fits."""
     short = terminal.shorten_path(text, width)

@@ -9,13 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from page_support import JSON, Story, image_create
+from html_support import OTHER_TOKEN, failing
+from page_support import JSON, TOKEN, Story, image_create
 
 from requestshook.config.notes import Reference
 from requestshook.errors import RequestshookError
 from requestshook.events import Attempt, Body
 from requestshook.openapi import Description
 from requestshook.page.dialect import PARTS
+from requestshook.page.numbering import pseudonyms
 from requestshook.page.render import render
 from requestshook.page.settings import PageSettings
 from requestshook.selectors import Selector
@@ -139,6 +141,16 @@ def test_a_half_read_body_is_shown_as_far_as_it_goes(
     assert body_of(text.partition("## Full log")[0]) == expected
     assert said in text.partition("### (2)")[2].partition("## Full log")[0]
     assert f"- (2) {said}" in text.partition("About this recording")[2]
+
+
+def test_numbers_of_redacted_values_are_known_without_a_page() -> None:
+    """Who shows one step alone calls its values as the page does."""
+    story = failing()
+    found = pseudonyms(story.trace(), story.load, PageSettings())
+    assert [found.numbered(name) for name in (TOKEN, OTHER_TOKEN)] == ["‹token-1›", "‹token-2›"]
+    text = page(story)
+    assert f"X-Auth-Token: {found.numbered(OTHER_TOKEN)}" in text
+    assert f"**{len(found)}** values redacted" in text
 
 
 @pytest.mark.parametrize("dialect", ["mkdocs", "html"])

@@ -10,6 +10,7 @@ from requestshook.events import Body, Note, Request
 from requestshook.trace.calls import UNSEEN, Call, Message, Step, Trace
 
 if TYPE_CHECKING:
+    from requestshook.page.pseudonyms import Pseudonyms
     from requestshook.trace.disagreeing import Load
 
 _HEAD = 32  # octets shown of a body that is no text
@@ -58,36 +59,38 @@ class Content(NamedTuple):
     """A body as people read it."""
 
     text: str
-    is_json: bool
+    language: str  # json, html, xml …, or text
     remark: str  # what is missing of it, and why
 
 
 def content_of(message: Message, kept: Body | None) -> Content:
     """The body: JSON re-spaced, never re-written, a cut one as far as it goes; `kept` is what was kept of it."""
-    from requestshook.page import json_text
+    from requestshook.page import content, json_text
 
     body = kept if kept is not None else message.body
     remark = remark_of(message, body)
     if body is None or not body.content:
-        return Content("", False, remark)
+        return Content("", "text", remark)
     if isinstance(body.content, bytes):
         more = "..." if body.size > _HEAD else ""
-        return Content(f"{body.content[:_HEAD]!r}{more}", False, remark)
+        return Content(f"{body.content[:_HEAD]!r}{more}", "text", remark)
     looks_so = body.content.lstrip()[:1] in ("{", "[")
     lines = json_text.respace(body.content, cut=body.cut) if looks_so else None
-    return Content(body.content if lines is None else "\n".join(lines), lines is not None, remark)
+    if lines is not None:
+        return Content("\n".join(lines), "json", remark)
+    language = content.language_of(message.event.headers, body.content)
+    return Content(body.content, "text" if language == "json" else language, remark)
 
 
-def remarks(trace: Trace, step: Step, load: Load, labels: Mapping[str, str]) -> Iterator[str]:
+def remarks(trace: Trace, step: Step, load: Load, labels: Mapping[str, str], pseudonyms: Pseudonyms) -> Iterator[str]:
     """What a page says of the step beside its content: earlier tries, what changed on the way, views that disagree."""
-    from requestshook.page.pseudonyms import Pseudonyms
     from requestshook.page.settings import Words
     from requestshook.page.steps import remarks_on
     from requestshook.page.views import Views
 
     words = Words(labels)
     numbers = {call.id: call.request_step for call in trace.calls}
-    views = Views(words, Pseudonyms(), load)
+    views = Views(words, pseudonyms, load)
     views.follow([step.call])
     yield from remarks_on(step, message_of(step), numbers, words)
     yield from views.remarks(step.number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +17,7 @@ from requestshook.events import Request
 if TYPE_CHECKING:
     from requestshook.cli.opening import Opened
     from requestshook.events import Body
+    from requestshook.page.pseudonyms import Pseudonyms
     from requestshook.store import Summary
     from requestshook.trace.calls import Call, Step, Trace
 
@@ -177,8 +178,9 @@ def _show_steps(opened: Opened, trace: Trace, steps: Sequence[Step], as_curl: bo
         found = [fields.step(step, _content(opened, step)) for step in steps]
         terminal.print_json(found[0] if len(found) == 1 else found)
     else:
+        pseudonyms = _pseudonyms(opened, trace)
         for step in steps:
-            _show_step(opened, trace, step)
+            _show_step(opened, trace, step, pseudonyms)
         terminal.say_next(f"requestshook show {name} --step {steps[0].number} --curl")
 
 
@@ -187,32 +189,43 @@ def _content(opened: Opened, step: Step) -> Body | None:
     return opened.store.body(shown.ref) if shown is not None and shown.ref is not None else None
 
 
-def _show_step(opened: Opened, trace: Trace, step: Step) -> None:
-    call = step.call
-    terminal.say(message.heading(step), "bold")
+def _pseudonyms(opened: Opened, trace: Trace) -> Pseudonyms:
+    """Redacted values have here the names that they have on the recording's page."""
+    from requestshook.page.numbering import pseudonyms
+    from requestshook.page.settings import PageSettings
+
+    page = opened.config.page
+    settings = PageSettings(hide_headers=page.hide_headers, labels=page.labels, view=page.view)
+    return pseudonyms(trace, opened.store.body, settings)
+
+
+def _show_step(opened: Opened, trace: Trace, step: Step, pseudonyms: Pseudonyms) -> None:
+    call, named = step.call, pseudonyms.numbered
+    terminal.say(named(message.heading(step)), "bold")
     terminal.say(message.arrow(step), "dim")
     for note in call.notes if step.kind == "request" else ():
         terminal.say_sentence(message.note(note), "yellow")
-    for remark in message.remarks(trace, step, opened.store.body, opened.config.page.labels):
+    for remark in message.remarks(trace, step, opened.store.body, opened.config.page.labels, pseudonyms):
         terminal.say_sentence(remark, "yellow")
     terminal.say()
     shown = message.message_of(step)
     if shown is None:
-        terminal.say_text(call.failure.error if call.failure else "", "red")
+        terminal.say_text(named(call.failure.error) if call.failure else "", "red")
     else:
-        terminal.say(message.first_line(shown, call), flow.status_style(call) if step.kind == "response" else "bold")
+        style = flow.status_style(call) if step.kind == "response" else "bold"
+        terminal.say(named(message.first_line(shown, call)), style)
         for header, text in shown.event.headers:
-            terminal.say_header(header, text)
+            terminal.say_header(header, named(text))
         terminal.say()
-        _show_body(message.content_of(shown, _content(opened, step)))
+        _show_body(message.content_of(shown, _content(opened, step)), named)
     terminal.say()
 
 
-def _show_body(body: message.Content) -> None:
-    if body.is_json:
-        terminal.say_json(body.text)
+def _show_body(body: message.Content, named: Callable[[str], str]) -> None:
+    if body.language != "text":
+        terminal.say_code(named(body.text), body.language)
     elif body.text:
-        terminal.say_text(body.text)
+        terminal.say_text(named(body.text))
     if body.remark:
         terminal.say(f"({body.remark})", "dim")
 

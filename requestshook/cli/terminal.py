@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _CONTROL_IN_CELL = re.compile(_CONTROL.pattern[:-1] + "\t\n]")
-_PSEUDONYM = r"‹\w+:[0-9a-f]{16}›"
+_PSEUDONYM = r"‹\w+(?::[0-9a-f]{16}|-[0-9]+)›"
 _ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{16,}")
 _ID_SHOWN = 4  # characters of it
 _GAP = "  "
@@ -41,9 +41,14 @@ def shorten(text: str, width: int) -> str:
 
 
 def shorten_path(text: str, width: int) -> str:
-    """The same for a text that ends in a path: ids give way first, then the path's beginning."""
+    """The same for a text that ends in a path: its query's end gives way first, then ids, then the path's beginning."""
     if breadth(text) <= width:
         return text
+    path, _, query = text.partition("?")
+    if len(query) > 1 and "/" in path:
+        text = f"{path}?{_fitting(query, max(width - breadth(path) - 2, 0))}…"
+        if breadth(text) <= width:
+            return text
     text = _ID.sub(lambda found: f"{found[0][:_ID_SHOWN]}…", text)
     head = text[: max(text.find("/"), 0)]
     room = width - breadth(head) - 1
@@ -137,15 +142,15 @@ def say_header(name: str, value: str) -> None:
     console().print(line)
 
 
-def say_json(text: str) -> None:
-    """Print captured JSON, in colours where the output is a terminal."""
+def say_code(text: str, language: str) -> None:
+    """Print captured text in the colours of its language (JSON, HTML …) where the output is a terminal."""
     text = clean(text)
     if not on_terminal():
         print(text)
         return
     from rich.syntax import Syntax
 
-    coloured = Syntax(text, "json", theme="ansi_dark", background_color="default").highlight(text)
+    coloured = Syntax(text, language, theme="ansi_dark", background_color="default").highlight(text)
     coloured.right_crop(len(coloured.plain) - len(text))  # a line feed at the end
     coloured.highlight_regex(_PSEUDONYM, "magenta")
     console().print(coloured)

@@ -67,7 +67,7 @@ def ending(message: Message, words: Words) -> str:
 
 
 def _text(text: str, body: Body, headers: Headers, words: Words, *, whole: bool) -> Content:
-    language = _language(headers, text)
+    language = language_of(headers, text)
     kept = len(text.encode("utf-8", "replace"))
     remark = _remark(kept, body, words)
     if language == "json" or text.lstrip(" \t\r\n")[:1] in ("{", "["):
@@ -105,7 +105,8 @@ def _remark(kept: int, body: Body, words: Words) -> str:
     return words.phrase(name, kept=quantities.size(kept), size=quantities.size(body.size), coding=body.encoding)
 
 
-def _language(headers: Headers, text: str) -> str:
+def language_of(headers: Headers, text: str) -> str:
+    """What a body is written in, by its headers, else by its beginning: json, html, xml …, or text."""
     kind = next((value.partition(";")[0].lower() for name, value in headers if name.lower() == "content-type"), "")
     for pattern, language in _LANGUAGES:
         if pattern.search(kind):
