@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _DEEPEST = 8  # levels that are drawn
 _NAMES = 0.4  # of the terminal's width, at most, for who calls whom
+_USUAL = 26  # columns for names from the start, so that the next lines stand below the first
 
 
 class Lines:
@@ -40,6 +41,7 @@ class Lines:
         tail = _tail(arrival)
         if width is not None:
             names = terminal.shorten(names, int(width * _NAMES))
+            self._names = max(self._names, min(_USUAL, int(width * _NAMES)))
         self._names = max(self._names, terminal.breadth(names))
         names += " " * (self._names - terminal.breadth(names))
         what = terminal.clean_cell(_what(arrival))
