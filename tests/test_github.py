@@ -93,6 +93,14 @@ def test_no_heading_takes_an_authors_anchor() -> None:
     assert not {"negotiate", "login", "upload", "check", "store"} & set(map(slug, headings))
 
 
+def test_only_what_is_spoken_of_is_open() -> None:
+    """On a page with notes a body that nobody speaks of is folded; on one without, and where it failed, it is open."""
+    opened = "<details open><summary><b>Body</b> · JSON · 6 lines"
+    assert opened in PAGES["plain"]()
+    assert opened not in PAGES["noted"]()
+    assert "<details open><summary><b>Body</b> · HTML" in PAGES["noted"]()
+
+
 def test_a_long_output_is_folded() -> None:
     """The command stays in sight, what it printed unfolds, and marked lines are below."""
     story = image_create()

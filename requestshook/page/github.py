@@ -42,7 +42,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "file": lambda name: Markdown(quote(name)),
     "unbroken": _unbroken,
     "strong": lambda shown: Markdown(f"**{finish(shown)}**"),
-    "indent": lambda depth: Markdown("&emsp;" * depth),
+    "indent": lambda row: Markdown("&emsp;" * row.indent),
     "places": lambda places: Markdown(" · ".join(map(code, places))),
 }
 
@@ -58,13 +58,14 @@ def _filters(context: Mapping[str, Any]) -> Mapping[str, Callable[..., Any]]:
         "told": says.told,
         "named": says.named,
         "numbers": says.numbers,
+        "opening": says.opening,
         "request": says.request,
         "outcome": says.outcome,
         "happened": says.happened,
         "beside": says.beside,
         "failing": says.failing,
         "output": partial(github_tabs.output, words=words),
-        "tabs": partial(github_tabs.tabs, words=words),
+        "tabs": partial(github_tabs.tabs, words=words, noted=context["noted"]),
         "lines": partial(github_tabs.lines, words=words),
     }
 
@@ -117,6 +118,10 @@ class _Says:
         """The steps of a group."""
         return self.linked(_unbroken(f"{group.first}–{group.last}"), self._places.anchor(group.first))
 
+    def opening(self, group: Frame) -> Row:
+        """The row of a group's first call."""
+        return self._asked[group.first].row
+
     def request(self, row: Row) -> Markdown:
         """Method and target of a call."""
         return code(f"{row.method} {row.target}")
@@ -135,7 +140,7 @@ class _Says:
         """Of a request where and when it is answered, of an answer what it answers."""
         pair = self._asked.get(step.number)
         if pair is not None and pair.answer is not None:
-            return Markdown(f" · {self.say('answered_in', pair.answer.number)}, {inline(pair.row.duration)}")
+            return Markdown(f" · {self.say('answered_in', pair.answer.number)}, {_unbroken(pair.row.duration)}")
         pair = self._answered.get(step.number)
         return Markdown(f" · {self.say('answers', pair.row.number)}" if pair is not None else "")
 

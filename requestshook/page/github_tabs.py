@@ -22,14 +22,23 @@ def output(shown: command.Command, words: Words) -> Markdown:
     if len(shown.lines) > LONG:
         label = f"<b>{inline(words['output'])}</b> · {inline(lines(len(shown.lines), words))}"
         block = Markdown(f"{fence(shown.lines[:1], 'console')}\n{_folded(label, block)}")
-    return Markdown(title + block + _marked(shown.lines, shown.highlights))
+    return Markdown(title + block + _marked(shown.lines, shown.highlights, words))
 
 
-def tabs(step: StepBlock, words: Words) -> Markdown:
-    """The tabs one below the other, folded but for a body in a message where no line is marked."""
-    marked = any(tab.highlights for tab in step.tabs)
+def tabs(step: StepBlock, words: Words, *, noted: bool) -> Markdown:
+    """The tabs one below the other, folded but for a body in a message where no line is marked.
+
+    Where the author says anything at all (`noted`), what went well and has no word of it is folded, too.
+    """
+    marked = any(tab.highlights for tab in step.tabs) or (noted and _quiet(step))
     none = any(tab.content and tab.content.kind == "none" for tab in step.tabs)
     return Markdown("\n".join(filter(None, (_tab(step, tab, marked, none, words) for tab in step.tabs))))
+
+
+def _quiet(step: StepBlock) -> bool:
+    """Whether nothing is said of a message that nothing went wrong with."""
+    said = (step.text, step.after, step.reference, step.remarks[step.groups :], *(tab.after for tab in step.tabs))
+    return not any(said) and (step.kind == "request" or (step.kind == "response" and step.start[1][:1] in "123"))
 
 
 def lines(count: int, words: Words) -> str:
@@ -52,7 +61,7 @@ def _tab(step: StepBlock, tab: Tab, marked: bool, none: bool, words: Words) -> s
         about = _about(tab, words)
     opened = " open" if not marked and tab.kind in ("body", "failure") and len(shown) <= LONG else ""
     summary = " · ".join([f"<b>{inline(tab.label)}</b>", *map(inline, about)])
-    return _folded(summary, fence(shown, tab.language), opened) + _marked(shown, highlights) + after
+    return _folded(summary, fence(shown, tab.language), opened) + _marked(shown, highlights, words) + after
 
 
 def _folded(label: str, block: str, opened: str = "") -> str:
@@ -78,11 +87,12 @@ def _about(tab: Tab, words: Words) -> list[str]:
     return [each for each in found if each]
 
 
-def _marked(shown: Sequence[str], numbers: Sequence[int]) -> str:
+def _marked(shown: Sequence[str], numbers: Sequence[int], words: Words) -> str:
     """The marked lines once more, with their numbers: a fence cannot mark them."""
     if not numbers:
         return ""
     repeated = numbers[:_MARKS]
     width = len(str(repeated[-1]))
     found = [f"{number:>{width}} │ {shown[number - 1]}".rstrip(" ") for number in repeated]
-    return "\n" + fence([*found, *(["…"] if len(numbers) > len(repeated) else [])], "text")
+    more = len(numbers) - len(repeated)
+    return "\n" + fence([*found, *([f"… {words.phrase('and_more', count=more)}"] if more else [])], "text")
