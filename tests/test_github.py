@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_support import requestshook
@@ -20,6 +21,7 @@ from notes_support import FILE, placed
 from page_support import Story, image_create
 
 from requestshook.annotations.placing import Fault
+from requestshook.cli import parting
 from requestshook.page.github_prose import markdown
 from requestshook.page.render import pages, render
 from requestshook.page.settings import PageSettings
@@ -194,6 +196,20 @@ def test_a_long_flow_is_several_files_that_link_to_each_other(tmp_path: Path) ->
         assert site_pages.part_of(str(tmp_path / name)) == (None if name == "long.md" else "long.md")
     numbers = [n for page in read.values() for n in re.findall(r"(?m)^\((\d+)\)", "\n".join(page.shown["h3"]))]
     assert sorted(map(int, numbers)) == list(range(1, 161))
+
+
+def test_a_shorter_recording_leaves_no_pages_behind(tmp_path: Path) -> None:
+    """Pages of phases that are no more are removed, also where another format wrote them; other files stay."""
+    (tmp_path / "long-9-mine.md").write_text("mine")
+    given: dict[str, Any] = {"notes": None, "templates": None, "force": False}
+    for form, steps, files in ("github", 160, 8), ("mkdocs", 160, 8), ("github", 110, 6), ("github", 20, 1):
+        story = long_story(steps)
+        path = str(tmp_path / "long.md")
+        parting.write(path, story.trace(), story.load, PageSettings(), faults=[], dialect=form, **given)
+        texts = [file.read_text("utf-8") for file in tmp_path.iterdir() if file.name != "long-9-mine.md"]
+        assert len(texts) == files
+        assert {text.startswith("<!--") for text in texts} == {form == "github"}
+    assert (tmp_path / "long-9-mine.md").read_text() == "mine"
 
 
 AUTHORED = {
