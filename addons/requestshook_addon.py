@@ -15,7 +15,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from mitmproxy import exceptions, version
+from mitmproxy import ctx, exceptions, version
+from mitmproxy.proxy import mode_specs
 
 _HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, _HERE)  # mitmproxy puts the folder there that it was told, which may hold a link to this file
@@ -28,7 +29,7 @@ demand_mitmproxy(version.VERSION)
 load_here("requestshook.capture.wire")
 
 from requestshook import tags  # noqa: E402 - it is there now
-from requestshook.capture import unreachable  # noqa: E402
+from requestshook.capture import forwarded, unreachable  # noqa: E402
 from requestshook.capture.wire import Ends, Wire  # noqa: E402
 from requestshook.recording import Recorder  # noqa: E402
 
@@ -205,5 +206,26 @@ class StartedByUs:
             unreachable.remember(flow, self._wire.callee)
 
 
+class OwnListeners:
+    """What a forward proxy of `requestshook proxy` does with calls to the listeners beside it."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[int, forwarded.Listener] = {}
+
+    def configure(self, updated: set[str]) -> None:
+        """Know the listeners."""
+        options: Any = ctx.options
+        if "requestshook_tied" in updated and options.requestshook_tied:
+            modes = [mode_specs.ProxyMode.parse(mode) for mode in options.mode]
+            for mode in modes:
+                port = mode.listen_port()
+                if isinstance(mode, mode_specs.ReverseMode) and port:
+                    host = mode.listen_host() or ""
+                    self._listeners[port] = forwarded.Listener(host, mode.scheme, *mode.address[:2])
+
+    def requestheaders(self, flow: Any) -> None:
+        forwarded.lead_on(flow, self._listeners)
+
+
 _addon = RequestshookAddon()
-addons = [_addon, StartedByUs(_addon.wire)]
+addons = [OwnListeners(), _addon, StartedByUs(_addon.wire)]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from requestshook import tags
 from requestshook.events import Headers
 
+LED_BY = "requestshook_led_by"  # of a flow's metadata: the port of the listener whose callee it was led on to
 _WANTED = frozenset((*tags.LOWER, "user-agent", "content-length", "transfer-encoding", "host"))
 _LATER = ("HTTP/2.0", "HTTP/3")
 _NO_TAGS = tags.Inbound(None, None, None, None)
@@ -126,8 +127,16 @@ def mode(flow: Any) -> str:
     return str(getattr(getattr(flow.client_conn, "proxy_mode", None), "type_name", ""))
 
 
+def is_led(flow: Any) -> bool:
+    """Whether a listener leads the call to one callee: in reverse mode, or meant in a forward proxy beside it."""
+    return mode(flow) == "reverse" or LED_BY in flow.metadata
+
+
 def port(flow: Any) -> int | None:
-    """The port that the client came in by."""
+    """The port of the listener that the client came in by, or meant."""
+    led_by = flow.metadata.get(LED_BY)
+    if led_by is not None:
+        return int(led_by)
     name = flow.client_conn.sockname
     return int(name[1]) if name and len(name) > 1 else None
 

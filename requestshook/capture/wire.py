@@ -111,7 +111,7 @@ class Wire:
 
     def _ends(self, flow: Any) -> Ends:
         """Both ends by the port that the client came in by; the callee is everybody's in a forward proxy."""
-        port, is_reverse = flows.port(flow), flows.mode(flow) == "reverse"
+        port, is_reverse = flows.port(flow), flows.is_led(flow)
         found = self.listeners.get(port) if port is not None else None
         if found is None and port is not None and is_reverse:
             found = Ends(*self.recorder.listener(port))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ def _note_proxy_before(up: Up) -> None:
 
     before = proxy_before(os.environ) if up.forward else None
     if before is not None:
+        before = re.sub(r"//[^/@]*@", "//", before)  # nobody's password
         terminal.note(f"calls go out directly, not through the proxy {before} that the environment names")
 
 

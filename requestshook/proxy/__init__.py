@@ -161,6 +161,7 @@ def _up(workspace: Workspace, name: str, trace: str, started: _Started, wishes: 
     host = _local(wishes.host)
     variables = listeners.variables(started.places, host)
     if started.forward is None:
+        variables |= certificates.direct(os.environ, host)
         return Up(name, trace, started.places, variables, host, None, None)
     address = f"http://{listeners.bracketed(host)}:{started.forward}"
     bundle = certificates.write_bundle(workspace.folder, _confdir(workspace.folder, wishes), os.environ)

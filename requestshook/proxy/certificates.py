@@ -40,6 +40,7 @@ _SYSTEM = (
 )
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+_ANY_PROXY = (*_PROXIES, "ALL_PROXY", "all_proxy")
 _DIRECT = ("NO_PROXY", "no_proxy")
 
 
@@ -77,7 +78,16 @@ def variables(proxy: str, bundle: str) -> dict[str, str]:
 
 def proxy_before(environ: Mapping[str, str]) -> str | None:
     """The proxy that the environment names already."""
-    return next((environ[name] for name in _PROXIES if environ.get(name)), None)
+    return next((environ[name] for name in _ANY_PROXY if environ.get(name)), None)
+
+
+def direct(environ: Mapping[str, str], host: str) -> dict[str, str]:
+    """What has a command ask a host itself, where the environment names a proxy for all that it does not except."""
+    excepted = next((environ[name] for name in reversed(_DIRECT) if environ.get(name)), "")
+    hosts = [part.strip() for part in excepted.split(",")]
+    if proxy_before(environ) is None or "*" in hosts or host in hosts:
+        return {}
+    return dict.fromkeys(_DIRECT, f"{excepted},{host}" if excepted else host)
 
 
 def _trusted(environ: Mapping[str, str]) -> list[str]:
