@@ -5,6 +5,7 @@ After a change that is meant: REGENERATE_GOLDEN=1 python -m pytest tests/test_sp
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ from long_support import long_story, placed
 from page_support import Story
 from site_support import BUILDERS, browser, build, drawn, links, served
 from test_page_golden import GOLDEN
+from test_page_hostile import MKDOCS, hostile_story, hostile_trace
 
 from requestshook import cli
 from requestshook.annotations.placing import Fault
@@ -91,11 +93,11 @@ def test_an_authors_phases_are_the_pages(tmp_path: Path) -> None:
 
 
 def test_a_part_is_told_from_a_page(tmp_path: Path) -> None:
-    """Only the index is searched and listed; it names every part."""
+    """Only the index is listed; it names every part."""
     found = files(long_story(110))
     index, *further = found.values()
     assert "exclude: true" not in index
-    assert all("search:\n  exclude: true\n" in page and 'part_of: "long.md"' in page for page in further)
+    assert all('part_of: "long.md"' in page for page in further)
     for name, text in found.items():
         (tmp_path / name).write_text(text, "utf-8")
     listed = listing.refresh(listing.EMPTY, list(project.pages.find(tmp_path)))
@@ -282,6 +284,27 @@ def thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+FOUND = {"material": ("search/search_index.json", "docs"), "zensical": ("search.json", "items")}
+
+
+def searched(site: Path, builder: str) -> dict[str, tuple[str, str]]:
+    """Title and text of all that a site's search can find, by where it stands."""
+    file, entries = FOUND[builder]
+    found = json.loads((site / file).read_text("utf-8"))[entries]
+    return {entry["location"]: (entry["title"], entry["text"]) for entry in found}
+
+
+def check_search(found: dict[str, tuple[str, str]]) -> None:
+    """Each step is found once, by its heading and by who calls whom, and no code is."""
+    steps = {place: entry for place, entry in found.items() if "#step-" in place}
+    assert sorted(int(place.partition("#step-")[2]) for place in steps) == list(range(1, 1001))
+    title, text = steps["long-01-steps-1-24/#step-12"]
+    assert title == "(12) 200 OK /v2/images/0"
+    assert text == "<p><code>client</code> &lt;-- <code>api</code></p>"
+    assert not [place for place, (_, text) in steps.items() if "<pre>" in text]
+    assert len(json.dumps(found)) < 300_000
+
+
 @pytest.mark.parametrize("builder", BUILDERS)
 def test_a_thousand_steps_are_built_and_opened(thousand: Path, builder: str, tmp_path: Path) -> None:
     """Both builders take them strictly, every link leads somewhere, from the map to a step and back as well."""
@@ -291,6 +314,7 @@ def test_a_thousand_steps_are_built_and_opened(thousand: Path, builder: str, tmp
     site = build(folder, builder)
     assert time.monotonic() - began < 60  # 3 s on an idle machine
     assert [(path.name, link) for path, link, there in links(site) if not there] == []
+    check_search(searched(site, builder))
     with browser() as context, served(site) as address:
         page = context.new_page()
         page.goto(f"{address}/long/")
@@ -301,3 +325,27 @@ def test_a_thousand_steps_are_built_and_opened(thousand: Path, builder: str, tmp
         page.get_by_role("link", name="long", exact=True).last.click()
         page.wait_for_url(f"{address}/long/")
         assert context.strangers == []
+
+
+def test_hostile_content_says_in_a_chapter_what_it_says_on_one_page(tmp_path: Path) -> None:
+    """Whatever was captured: headings and messages are the same in the pages of a long flow as on a single one."""
+    story = hostile_story()
+    trace = hostile_trace(story)
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (tmp_path / "mkdocs.yml").write_text(MKDOCS)
+    (docs / "index.md").write_text("".join(render(trace, story.load)), "utf-8")
+    for name, pieces in pages(trace, story.load, stem="long"):
+        (docs / name).write_text("".join(pieces), "utf-8")
+    site = build(tmp_path, "material")
+    chapters = sorted(path for path in site.glob("long-*/index.html"))
+    found = [text for path in chapters for text in messages(path)]
+    assert len(chapters) > 2
+    assert len(found) > 2 * len(trace.steps)
+    assert found == messages(site / "index.html")
+
+
+def messages(page: Path) -> list[str]:
+    """The headings of the steps of a built page, and the text of their tabs."""
+    found = re.findall(r"<h3 .*?</h3>|<div class=\"tabbed-block\">.*?</pre>", page.read_text("utf-8"), re.DOTALL)
+    return [re.sub("<[^>]*>", "", text) for text in found]
