@@ -213,6 +213,28 @@ def test_axe_finds_nothing(browser: Any, files: dict[str, Path], name: str, widt
         assert [(fault["id"], [node["html"] for node in fault["nodes"][:3]]) for fault in found["violations"]] == []
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_keyboard_reaches_all_and_shows_where_it_is(browser: Any, files: dict[str, Path], width: int) -> None:
+    """Tab goes through links, folds and boxes that scroll in the order of the page; each is in sight and outlined."""
+    seen = """() => {
+        const found = document.activeElement, box = found.getBoundingClientRect();
+        const outlined = [null, "::before"].some(part => {
+            const style = getComputedStyle(found, part);
+            return style.outlineStyle === "solid" && parseFloat(style.outlineWidth) >= 2 && style.display !== "none";
+        });
+        const reached = [...document.querySelectorAll("*")].indexOf(found);
+        return [reached, outlined && box.bottom > 0 && box.top < innerHeight, found.outerHTML.slice(0, 90)];
+    }"""
+    with opened(browser, files["noted"], width) as page:
+        count = page.locator("a[href]:not([tabindex='-1']):visible, summary:visible, [tabindex='0']:visible").count()
+        reached = []
+        while not reached or reached[-1][0] > (reached[-2][0] if len(reached) > 1 else -1):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate(seen))
+        assert len(reached) > count > 50  # and the buttons that copy
+        assert [element for _, is_shown, element in reached[:-1] if not is_shown] == []
+
+
 def test_on_paper_all_is_there(browser: Any, files: dict[str, Path]) -> None:
     """A print is light, has messages that were one line in full, and nothing that only a screen needs."""
     with opened(browser, files["noted"], color_scheme="dark") as page:
