@@ -21,6 +21,7 @@ from addon_support import free_port, mitmdump, proxy
 from cli_support import command, environment
 from har_support import check_har, entry, write
 
+from requestshook.cli import writing
 from requestshook.formats import importing
 from requestshook.settings import own_settings
 from requestshook.store import open_store
@@ -271,7 +272,7 @@ def _message(shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_files_that_are_there(typed: Typed, tmp_path: Path) -> None:
-    """A HAR of ours is replaced, another file only by force; the umask holds; an unknown ending is asked about."""
+    """A HAR of ours is replaced, at a link's end, another file only by force; the umask holds; a pipe is written to."""
     write(tmp_path / "a.har", [entry()])
     typed("import", "a.har")
     assert "is no HAR of requestshook's" in _error(typed, "export", "a", "a.har")
@@ -282,8 +283,28 @@ def test_files_that_are_there(typed: Typed, tmp_path: Path) -> None:
     typed("export", "a", "new/b.har")
     assert stat.S_IMODE((tmp_path / "new" / "b.har").stat().st_mode) == 0o666 & ~mask
     assert "--format" in _error(typed, "export", "a", "b.txt", status=2)
+    (tmp_path / "link.har").symlink_to("new/b.har")
+    typed("export", "a", "link.har")
+    assert (tmp_path / "link.har").is_symlink()
+    os.mkfifo(tmp_path / "pipe")
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    typed("export", "a", "pipe", "--format", "har")
+    reader.join(20)
+    check_har(json.loads(read[0]))
+    assert (tmp_path / "pipe").is_fifo()
     check_har(json.loads(typed("export", "a", "-")))
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["b.har"]
+
+
+def test_no_device_is_replaced(tmp_path: Path) -> None:
+    """What writes pages and annotation files leaves alone what is no regular file."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no regular file"):
+        writing.write(str(tmp_path / "pipe"), ["text"])
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_large_har_takes_little_memory(typed: Typed, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -197,10 +197,17 @@ def export(name: str, file: str, form: str | None, force: bool) -> None:
         if file == _STREAM:
             _dump(opened, summary.id, kind, sys.stdout.buffer)
             return
-        with writing.writing(file) as target:
+        with _target(file) as target:
             _dump(opened, summary.id, kind, target)
     terminal.say(file)
     terminal.say_next(f"requestshook import {shlex.quote(file)}")
+
+
+def _target(file: str) -> AbstractContextManager[BinaryIO]:
+    """A new file in the place of what is there, at a link's end; a pipe or a device is written to as it is."""
+    if os.path.exists(file) and not os.path.isfile(file):
+        return open(file, "wb")
+    return writing.writing(os.path.realpath(file))
 
 
 def _kind(file: str) -> str:

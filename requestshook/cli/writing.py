@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tempfile
@@ -32,6 +33,8 @@ def write(path: str, chunks: Iterable[str]) -> None:
 @contextmanager
 def writing(path: str) -> Iterator[BinaryIO]:
     """A file under a temporary name that is renamed at the block's end, or goes where that fails; makes its folder."""
+    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe would be gone
+        raise OSError(errno.EINVAL, "it is there and no regular file", path)
     folder = os.path.dirname(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=folder)
