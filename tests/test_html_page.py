@@ -246,3 +246,20 @@ def test_on_paper_all_is_there(browser: Any, files: dict[str, Path]) -> None:
         assert closed.bounding_box()["height"] > 10
         assert page.evaluate("getComputedStyle(document.querySelector('.head')).position") != "sticky"
         assert page.pdf().startswith(b"%PDF")
+
+
+def test_on_paper_nothing_is_cut(browser: Any, tmp_path: Path) -> None:
+    """Nobody can scroll or hover there: the map's paths are whole, and a table that the command printed gets smaller."""
+    path = "/v2/" + "/".join(["an-image-with-a-long-name"] * 5)
+    story = Story()
+    call = story.request("openstack", "glance-api", "GET", f"http://h{path}")
+    story.response(call, 200, "")
+    table = "\n".join("| " + "x" * 110 + " |" for _ in range(3))
+    file = written(tmp_path, "paper", html(story, output=(("out", table),)))
+    with opened(browser, file, 718) as page:  # a page of A4 without its margins
+        page.emulate_media(media="print")
+        assert path in page.locator(".rows .path").inner_text()
+        assert page.locator(".rows .path").evaluate("found => getComputedStyle(found).whiteSpace") == "normal"
+        rows = page.locator(".out pre code > span").evaluate_all("found => found.map(row => row.offsetHeight)")
+        assert len(rows) == 3
+        assert max(rows) < 20  # one line each
