@@ -15,6 +15,8 @@ import pytest
 from cli_support import requestshook
 from github_support import Page, tags_of_another_parser
 from html_support import failing, long, side_by_side
+from hypothesis import given
+from hypothesis import strategies as st
 from long_support import long_story
 from long_support import placed as placed_long
 from notes_support import FILE, placed
@@ -233,6 +235,15 @@ AUTHORED = {
 def test_the_authors_words_are_as_both_forges_have_them(text: str) -> None:
     """Admonitions are alerts, folds and tabs `<details>`, titles of fences bold; attribute lists go."""
     assert markdown(text).rstrip("\n") == AUTHORED[text].rstrip("\n")
+
+
+@given(st.text(alphabet=st.sampled_from('`~!?=[](){}#.<>|*- \n\t:"ae1\\+'), max_size=200))
+def test_any_words_of_an_author_are_taken(text: str) -> None:
+    """Whatever an author writes makes a page; what is no MkDocs is as it was."""
+    written = markdown(text)
+    assert markdown("") == ""
+    if not re.search(r"!!!|\?\?\?|===|[`~{]", text):
+        assert written == text
 
 
 def test_the_command_replaces_only_pages_of_ours(tmp_path: Path) -> None:

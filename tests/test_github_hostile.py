@@ -131,6 +131,15 @@ def test_a_line_of_the_source_begins_with_none_of_it(text: str) -> None:
     assert "{%" not in text
 
 
+def test_no_sign_of_theirs_stands_in_the_source(text: str) -> None:
+    """Sums and their like are looked for before Markdown is read as well: outside of code, no such sign is left."""
+    rest = text.partition("-->")[2]
+    for ours in (r"(?ms)^ (`{3,})\w*\n.*?^ \1$", r"(`+)(?!`).*?(?<!`)\1(?!`)", r"</?\w+[^>]*>|&#?\w+;|\]\(#[\w-]+\)"):
+        rest = re.sub(ours, "", rest)
+    assert set("$@_`\\~&%\"'=+{}<^") & set(rest) == set()
+    assert re.findall(r"[^-\s]:[^|\s]|\[(?!!CAUTION\]|[0-9(])", rest.replace("04:38:05", "")) == []
+
+
 def test_headings_say_what_was_captured(page: Page, trace: Trace) -> None:
     """Targets, methods, services, reasons and errors read as they were captured, with pictures for controls."""
     headings = [squeezed(text) for text in page.shown["h3"]]
