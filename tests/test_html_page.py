@@ -249,7 +249,7 @@ def test_on_paper_all_is_there(browser: Any, files: dict[str, Path]) -> None:
 
 
 def test_on_paper_nothing_is_cut(browser: Any, tmp_path: Path) -> None:
-    """Nobody can scroll or hover there: the map's paths are whole, and a table that the command printed gets smaller."""
+    """Nobody can scroll or hover there: the map's paths are whole, and what the command printed gets smaller."""
     path = "/v2/" + "/".join(["an-image-with-a-long-name"] * 5)
     story = Story()
     call = story.request("openstack", "glance-api", "GET", f"http://h{path}")
