@@ -120,6 +120,12 @@ WORDS: dict[str, str] = {
     "own_time": "a call’s own time",
     "waiting_time": "waiting for the calls it makes",
     "step": "Step",
+    "opt": "opt",
+    "loop": "loop",
+    "par": "par",
+    "alt": "alt",
+    "break": "break",
+    "critical": "critical",
     "copy": "Copy",
     "copied": "Copied",
 }

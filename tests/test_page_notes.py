@@ -92,7 +92,7 @@ def test_variables_stand_for_their_values() -> None:
 
 
 def test_phases_and_groups_frame_the_steps() -> None:
-    """Phases are headings, bands and notes; groups are bands, frames and a line at their first step."""
+    """Phases and groups are headings, bands of map and log, and notes or frames of the diagram."""
     text, _ = noted()
     assert text.index("## 로그인 { #phase-1 }") < text.index("### (1)") < text.index("## 업로드 { #phase-2 }")
     assert text.index("## 업로드 { #phase-2 }") < text.index("### (5)")
@@ -102,7 +102,13 @@ def test_phases_and_groups_frame_the_steps() -> None:
     diagram = text.partition("``` mermaid")[2].partition("```")[0]
     assert "Note over p1,p4: 로그인\np1->>p2" in diagram
     assert "\nopt keystone 확인\np3->>p2: GET /identity/v3/auth/tokens\np2-->>p3: 200 OK\nend\n" in diagram
-    assert "opt: keystone 확인 (6–7)" in step(text, 6).replace("&#58;", ":").replace("&#40;", "(").replace("&#41;", ")")
+    heading = (
+        '\n### opt: keystone 확인 (6–7) { #group-1 .rh-group data-toc-label="6–7 opt: keystone 확인" }\n\n### (6) GET'
+    )
+    assert heading in text
+    log = text.partition("{ #log }")[2]
+    assert "| [5–10](#phase-2) | | | **업로드** | | |\n| [5](#upload) |" in log
+    assert "| [6–7](#check) | | | *opt* **keystone 확인** | | |\n| [6](#check) |" in log
 
 
 def test_hidden_calls_are_counted() -> None:

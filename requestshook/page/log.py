@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from requestshook.page import callmap, quantities, steps
 from requestshook.page.author import Author
+from requestshook.page.callmap import Band
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.trace.calls import Step, Trace
 
@@ -26,10 +27,12 @@ class Line:
     duration: str  # of the call, where it ended
     size: str
     status: str  # its first digit, `x` where there was none, empty for a request
+    bands: Sequence[Band] = ()  # phases and groups that begin with it
 
 
 def lines(trace: Trace, pseudonyms: Pseudonyms, author: Author) -> Iterator[Line]:
     """The log's lines."""
+    above = callmap.bands(author.phases, author.groups, author)
     for step in trace.steps:
         call = step.call
         yield Line(
@@ -44,6 +47,7 @@ def lines(trace: Trace, pseudonyms: Pseudonyms, author: Author) -> Iterator[Line
             duration=_duration(step),
             size=_size(step),
             status="" if step.kind == "request" else callmap.kind(call),
+            bands=above.get(step.number, ()),
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -32,6 +32,7 @@ from requestshook.page import (
 )
 from requestshook.page.author import Author, Texts, table
 from requestshook.page.dialect import Dialect
+from requestshook.page.frames import Frame
 from requestshook.page.lives import Lives
 from requestshook.page.pseudonyms import Pseudonyms
 from requestshook.page.references import References
@@ -174,6 +175,7 @@ def _context(
         "variables": tuple(table(author)),
         "phases": {phase.first: phase for phase in author.phases},
         "groups": author.groups,
+        "frames": _by_first(author.groups),
         "hidden": tuple(str(item.selector) for item in author.annotations.hide),
         "redacted": len(pseudonyms),
         "redaction": not figures.unredacted(trace, settings),
@@ -198,6 +200,14 @@ def _context(
         "author": author,
         "places": author.places,
     }
+
+
+def _by_first(groups: Iterable[Frame]) -> dict[int, list[tuple[int, Frame]]]:
+    """Groups with their numbers, by the step that each begins with, outer ones first."""
+    found: dict[int, list[tuple[int, Frame]]] = {}
+    for number, group in enumerate(groups, 1):
+        found.setdefault(group.first, []).append((number, group))
+    return found
 
 
 def _environment(

@@ -221,7 +221,7 @@ class StepWriter:
     def _remarks(self, step: Step) -> Iterator[str]:
         if step.kind == "request":
             for group in self._groups(step):
-                yield f"{group.kind}: {group.label} ({group.first}–{group.last})"
+                yield f"{self.words[group.kind]}: {group.label} ({group.first}–{group.last})"
         yield from remarks_on(step, self.message(step), self.numbers, self.words)
         yield from self.views.remarks(step.number)
 
