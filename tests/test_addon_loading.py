@@ -123,6 +123,18 @@ def test_the_recording_of_a_proxy_started_by_hand(tmp_path: Path, server: RawSer
     assert "/gzip" in requestshook(tmp_path, "show", "nightly").stdout
 
 
+def test_flows_of_a_file_are_no_calls(tmp_path: Path) -> None:
+    """What mitmdump reads of a file was said at another time: none of it is recorded, and none gets tags."""
+    flows = Path(__file__).parent / "flows" / "mitmproxy-10.4.2.flows"
+    copy = tmp_path / "copy.flows"
+    command = [mitmdump(), "--set", f"confdir={tmp_path}", "-n", "-r", str(flows), "-w", str(copy), "-s", str(ADDON)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert copy.stat().st_size > 1000
+    assert copy.read_bytes().count(b"equestshook") == flows.read_bytes().count(b"equestshook")
+    assert not (tmp_path / ".requestshook" / "spool").exists()
+
+
 def test_in_mitmproxy_s_console(tmp_path: Path, server: RawServer) -> None:
     """The program with the full screen loads the addon like the others, and ends its recording when it is left."""
     program = Path(mitmdump()).with_name("mitmproxy")

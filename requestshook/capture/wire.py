@@ -61,7 +61,9 @@ class Wire:
 
     @_guarded
     def requestheaders(self, flow: Any) -> None:
-        """Tag the request and tell it, before any of it is passed on."""
+        """Tag the request and tell it, before any of it is passed on; one of a file that is opened is no call."""
+        if not flow.live:
+            return
         headers = flows.headers(flow.request)
         words = flows.said(headers)
         known = self._begin(flow, headers, words)
@@ -133,6 +135,8 @@ class Wire:
     @_guarded
     def responseheaders(self, flow: Any) -> None:
         """Tag the response and tell it, before any of it is passed on."""
+        if not flow.live:
+            return
         known = self._known.get(flow.id)
         if known is not None:
             self._answer(flow, known)
