@@ -99,6 +99,13 @@ def test_elements_nest_and_links_lead_somewhere(name: str) -> None:
     assert set(found.links) <= set(found.ids)
 
 
+def test_a_call_without_an_answer_is_not_called_a_failure() -> None:
+    """Of a command that ended well the first sentence says what is known, and no more."""
+    text = html(side_by_side(), exit=0)
+    assert re.search(r"<strong>Unanswered\.</strong>\s*<b>gateway</b> was not seen to answer client in", text)
+    assert "<strong>Failed.</strong>" in html(failing(), exit=1)
+
+
 @pytest.mark.parametrize("part", DIALECTS["html"].parts[1:])
 def test_a_part_is_a_page_of_its_own(part: str) -> None:
     """A part stands in a whole document, alone."""
