@@ -375,13 +375,14 @@ def test_killed(wire: Proxy) -> None:
     assert one(wire.call("/kill"), Failure).error.startswith("Killed: ")
 
 
-def test_a_response_made_up_by_another_addon(wire: Proxy) -> None:
-    """What another addon answers is tagged and recorded like any other."""
+def test_a_response_made_up_by_another_addon(wire: Proxy, server: RawServer) -> None:
+    """What another addon answers is tagged and recorded like any other, and the callee is not asked."""
     answer = requests.get(wire.url(PLAIN) + "/made-up")
     call = wire.call("/made-up")
     assert (answer.status_code, answer.content) == (418, b"short and stout")
     assert one(call, Response).body.content == "short and stout"
     assert answer.headers[tags.REQUEST_ID] == one(call, Request).origin.id
+    assert not [head for head in server.requests if b"/made-up" in head]
 
 
 def test_hostile_headers(wire: Proxy) -> None:
