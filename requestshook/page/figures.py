@@ -76,7 +76,11 @@ def _captured(trace: Trace, words: Words) -> list[str]:
 def _process(process: Process, views: dict[tuple[str, int], set[str]], words: Words) -> str:
     kinds = sorted(views.get((process.host, process.pid), ()))
     versions = ", ".join(f"{name} {version}" for name, version in process.versions)
-    text = f"{process.program or '?'}, {process.host}" + (f", {' + '.join(kinds)}" if kinds else "") + f": {versions}"
+    text = (
+        f"{process.program or '?'}, {process.host}"
+        + (f", {' + '.join(map(words.view, kinds))}" if kinds else "")
+        + f": {versions}"
+    )
     said = {"random": words["key_random"], "off": words["redaction_off"]}.get(process.key)
     return f"{text} ({said})" if said else text
 

@@ -40,6 +40,11 @@ class Words:
     def __getitem__(self, name: str) -> str:
         return self._words[name]
 
+    def view(self, label: str) -> str:
+        """The word for a view, its number kept: `wire 2`."""
+        kind, space, number = label.partition(" ")
+        return f"{self._words.get(kind, kind)}{space}{number}"
+
     def phrase(self, name: str, **values: object) -> str:
         """The word with `{field}` filled in; what is filled in is not looked at again."""
         return _FIELD.sub(lambda found: str(values.get(found[1], found[0])), self[name])

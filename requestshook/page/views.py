@@ -7,7 +7,7 @@ they are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from requestshook.trace.calls import Call
 from requestshook.trace.disagreeing import Disagreement, Load
 from requestshook.trace.passage import Passage
 
+_ENDS = ("from", "to", "at")  # of what is filled into a sentence: views
 OFTEN = 3  # calls from which on one and the same change is said once
 
 
@@ -71,11 +72,15 @@ class Views:
         if found.way is not None:
             yield from self._changed(found.way, number)
         if found.ends:
-            ends = [f"{label} {self.pseudonyms.numbered(text)}" for label, text in found.ends]
+            ends = [f"{self.words.view(label)} {self.pseudonyms.numbered(text)}" for label, text in found.ends]
             yield self.words.phrase("ended_otherwise", what="; ".join(ends))
         if found.disagreements:
-            parts = [self.words.phrase(one.what, **one.values) for one in found.disagreements]
+            parts = [self.words.phrase(one.what, **self._named(one.values)) for one in found.disagreements]
             yield self.words.phrase("disagree", what="; ".join(parts))
+
+    def _named(self, values: Mapping[str, str]) -> dict[str, str]:
+        """What is filled into a disagreement's sentence, with the words for views."""
+        return {name: self.words.view(value) if name in _ENDS else value for name, value in values.items()}
 
     def _changed(self, way: Way, number: int) -> Iterator[str]:
         """A sentence for what changed here, and one for each number of calls in which the same did, at their first."""
@@ -87,7 +92,7 @@ class Views:
                 said.setdefault(count, []).append(self.words.phrase(change.what, **values))
         for count in sorted(said, reverse=True):
             name = "changed" if count == 1 else "changed_often"
-            ends = {"from": way.start, "to": way.end}
+            ends = {"from": self.words.view(way.start), "to": self.words.view(way.end)}
             yield self.words.phrase(name, **ends, what="; ".join(said[count]), count=count - 1)
 
 
