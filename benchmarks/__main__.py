@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import calls, pages, starting, storing, streams, wire
+from benchmarks import calls, pages, publishing, starting, storing, streams, wire
 from benchmarks.results import Result, as_json, markdown, put_markdown, show
 from benchmarks.scale import Scale
 
@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Result]] = {
     "help": starting.command,
     "collect": storing.storing,
     "rendering": pages.pages,
+    "publishing": publishing.publishing,
 }
 
 

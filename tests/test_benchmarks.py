@@ -23,6 +23,7 @@ NAMES = (
     "help",
     "collect",
     "rendering",
+    "publishing",
 )
 
 
