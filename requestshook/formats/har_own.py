@@ -149,12 +149,14 @@ def events_origin(call: Call) -> Origin:
     return _origin(call.views[0], call)
 
 
-def call_fields(call: Call, lines: list[dict[str, Any]]) -> dict[str, Any]:
+def call_fields(call: Call, lines: list[dict[str, Any]], processes: Iterable[Process]) -> dict[str, Any]:
     """What stands in an entry: the call as it was understood, and the lines of its views."""
+    programs = {(process.host, process.pid): process.program for process in processes}
+    own = {programs.get((view.host, view.pid)) for view in call.views if view.kind == "server"}
     outermost = next((view.request.event for view in call.views if view.request is not None), None)
     authority = addresses.authority(outermost.url) if isinstance(outermost, Request) else ""
     said = {"v": VERSION, "id": call.id, "parent": call.parent, "from": call.caller, "to": call.callee}
-    return {**said, "named": call.callee != (authority or "unknown"), "depth": call.depth, "lines": lines}
+    return {**said, "named": call.callee not in (authority or "unknown", *own), "depth": call.depth, "lines": lines}
 
 
 def recording_of(trace: Trace) -> dict[str, Any]:

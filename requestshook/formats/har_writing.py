@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl
 
 from requestshook import addresses
-from requestshook.events import Body, Event, Headers, Origin, Request, Response
+from requestshook.events import Body, Event, Headers, Origin, Process, Request, Response
 from requestshook.formats import har_dialects, har_own
 from requestshook.formats.har_own import Contents
 from requestshook.formats.har_values import as_text, iso
@@ -26,7 +27,7 @@ def dump(trace: Trace, load: Load, file: BinaryIO) -> None:
     file.write(_octets(head + ',"entries":['))
     times = {step.call.id: step.at for step in reversed(trace.steps) if step.kind == "request"}
     for number, call in enumerate(trace.calls):
-        text = _json(_entry(call, times.get(call.id, call.started), Contents(load)))
+        text = _json(_entry(call, times.get(call.id, call.started), Contents(load), trace.processes))
         file.write(_octets(("," if number else "") + "\n" + text))
     file.write(b"\n]}}\n")
 
@@ -51,10 +52,10 @@ def _head(trace: Trace) -> dict[str, Any]:
     }
 
 
-def _entry(call: Call, at: float, contents: Contents) -> dict[str, Any]:
+def _entry(call: Call, at: float, contents: Contents, processes: Sequence[Process]) -> dict[str, Any]:
     entry = _standard(call, at, contents)
     lines = har_own.lines_of(har_own.events_of(call, contents), _said(entry, har_own.events_origin(call)), call.id)
-    entry[har_own.FIELD] = har_own.call_fields(call, lines)
+    entry[har_own.FIELD] = har_own.call_fields(call, lines, processes)
     return entry
 
 
