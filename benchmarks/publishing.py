@@ -95,7 +95,7 @@ def _opened(site: Path, steps: int, rounds: int) -> Iterator[Row]:
         return
     if not os.path.exists(_BROWSER):
         return
-    further = [path for path in site.glob("flow-*") if path.is_dir()]
+    further = [path for path in site.glob("flow--*") if path.is_dir()]
     largest = max(further, key=lambda path: (path / "index.html").stat().st_size, default=None)
     places = {"an empty page of the same site": "", "mkdocs, its page": "flow/", "html": "flow.html"}
     if largest is not None:

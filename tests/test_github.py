@@ -202,16 +202,16 @@ def test_a_long_flow_is_several_files_that_link_to_each_other(tmp_path: Path) ->
 
 def test_a_shorter_recording_leaves_no_pages_behind(tmp_path: Path) -> None:
     """Pages of phases that are no more are removed, also where another format wrote them; other files stay."""
-    (tmp_path / "long-9-mine.md").write_text("mine")
+    (tmp_path / "long--9-mine.md").write_text("mine")
     given: dict[str, Any] = {"notes": None, "templates": None, "force": False}
     for form, steps, files in ("github", 160, 8), ("mkdocs", 160, 8), ("github", 110, 6), ("github", 20, 1):
         story = long_story(steps)
         path = str(tmp_path / "long.md")
         parting.write(path, story.trace(), story.load, PageSettings(), faults=[], dialect=form, **given)
-        texts = [file.read_text("utf-8") for file in tmp_path.iterdir() if file.name != "long-9-mine.md"]
+        texts = [file.read_text("utf-8") for file in tmp_path.iterdir() if file.name != "long--9-mine.md"]
         assert len(texts) == files
         assert {text.startswith("<!--") for text in texts} == {form == "github"}
-    assert (tmp_path / "long-9-mine.md").read_text() == "mine"
+    assert (tmp_path / "long--9-mine.md").read_text() == "mine"
 
 
 AUTHORED = {

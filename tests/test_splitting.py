@@ -74,22 +74,22 @@ def test_without_an_author_a_phase_begins_after_twenty_steps() -> None:
     found = files(long_story(110))
     starts = [int(NUMBER.findall(page)[0]) for name, page in found.items() if name != "long.md"]
     assert starts == [1, 25, 49, 73, 97]
-    assert list(found)[1] == "long-1-steps-1-24.md"
+    assert list(found)[1] == "long--1-steps-1-24.md"
 
 
 def test_an_authors_phases_are_the_pages(tmp_path: Path) -> None:
     """A page a phase, named by it, and one for what comes before the first; mentions lead across pages."""
     found = noted(long_story(60))
-    assert list(found) == ["long.md", "long-1-steps-1-24.md", "long-2-before-all-준비.md", "long-3-then.md"]
+    assert list(found) == ["long.md", "long--1-steps-1-24.md", "long--2-before-all-준비.md", "long--3-then.md"]
     index = found["long.md"]
-    assert "It begins with [1](long-1-steps-1-24.md#first) and ends with [60](long-3-then.md#last-response)." in index
-    assert "](long-2-before-all-%EC%A4%80%EB%B9%84.md#phase-1){ .rh-row .rh-band }" in index
-    assert "| [2](long-1-steps-1-24.md#login) |" in index
-    assert "| [4](long-1-steps-1-24.md#step-4) |" in index
-    first = found["long-1-steps-1-24.md"]
-    assert "[49](long-3-then.md#last) is far away, [2](long-1-steps-1-24.md#login) is near." in first
+    assert "It begins with [1](long--1-steps-1-24.md#first) and ends with [60](long--3-then.md#last-response)." in index
+    assert "](long--2-before-all-%EC%A4%80%EB%B9%84.md#phase-1){ .rh-row .rh-band }" in index
+    assert "| [2](long--1-steps-1-24.md#login) |" in index
+    assert "| [4](long--1-steps-1-24.md#step-4) |" in index
+    first = found["long--1-steps-1-24.md"]
+    assert "[49](long--3-then.md#last) is far away, [2](long--1-steps-1-24.md#login) is near." in first
     assert first.count("[long-2") == 0
-    assert "# Before: &#60;all&#62; 준비 { #phase-1 }" in found["long-2-before-all-준비.md"]
+    assert "# Before: &#60;all&#62; 준비 { #phase-1 }" in found["long--2-before-all-준비.md"]
 
 
 def test_a_part_is_told_from_a_page(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_every_step_stands_on_one_page(depths: list[int], starts: set[int], titl
     assert covered == list(range(1, len(trace.steps) + 1))
     assert all(one.last - one.first < splitting.LONGEST for one in chapters)
     assert len({one.file for one in chapters}) == len(chapters)
-    assert all(re.fullmatch(r"s-\d+(-\w[\w-]*)?\.md", one.file) and len(one.file.encode()) < 60 for one in chapters)
+    assert all(re.fullmatch(r"s--\d+(-\w[\w-]*)?\.md", one.file) and len(one.file.encode()) < 60 for one in chapters)
     assert {one.anchor for one in chapters} - {""} == {phase.anchor for phase in author.phases}
 
 
@@ -227,8 +227,8 @@ def test_render_leaves_nothing_of_an_earlier_page_behind(tmp_path: Path) -> None
     docs = tmp_path / "docs"
     done = requestshook(tmp_path, "render")
     assert done.returncode == 0, done.stderr
-    parts = ["flow-1-steps-1-22.md", "flow-2-steps-23-44.md", "flow-3-steps-45-66.md", "flow-4-steps-67-88.md",
-             "flow-5-steps-89-90.md"]  # fmt: skip
+    parts = ["flow--1-steps-1-22.md", "flow--2-steps-23-44.md", "flow--3-steps-45-66.md", "flow--4-steps-67-88.md",
+             "flow--5-steps-89-90.md"]  # fmt: skip
     assert done.stdout.splitlines() == ["docs/flow.md", *(f"docs/{part}" for part in parts)]
     (docs / "flow-notes.md").write_text("# Mine\n")
     (docs / "flow-9-x.md").write_text('---\ngenerator: requestshook\nrequestshook: {part_of: "other.md"}\n---\n# x\n')
@@ -239,7 +239,7 @@ def test_render_leaves_nothing_of_an_earlier_page_behind(tmp_path: Path) -> None
     record(tmp_path, 27)
     done = requestshook(tmp_path, "render")
     assert done.returncode == 0, done.stderr
-    assert written(docs) == sorted([*kept, parts[0], parts[1], "flow-3-steps-45-54.md"])
+    assert written(docs) == sorted([*kept, parts[0], parts[1], "flow--3-steps-45-54.md"])
     assert done.stderr.count("is no longer a part of flow.md: removed") == 3
     record(tmp_path, 3)
     assert requestshook(tmp_path, "render").returncode == 0
@@ -261,11 +261,11 @@ def test_a_strangers_file_is_no_part(tmp_path: Path) -> None:
     """Where a part's place is taken nothing is written; --force takes it."""
     record(tmp_path, 30)
     (tmp_path / "docs").mkdir()
-    taken = tmp_path / "docs" / "flow-2-steps-23-44.md"
+    taken = tmp_path / "docs" / "flow--2-steps-23-44.md"
     taken.write_text("# Mine\n")
     done = requestshook(tmp_path, "render")
     assert done.returncode == 1
-    assert "flow-2-steps-23-44.md is no part of flow.md" in done.stderr
+    assert "flow--2-steps-23-44.md is no part of flow.md" in done.stderr
     assert written(tmp_path / "docs") == [taken.name]
     assert requestshook(tmp_path, "render", "--force").returncode == 0
     assert "part_of" in taken.read_text("utf-8")
@@ -298,11 +298,18 @@ def check_search(found: dict[str, tuple[str, str]]) -> None:
     """Each step is found once, by its heading and by who calls whom, and no code is."""
     steps = {place: entry for place, entry in found.items() if "#step-" in place}
     assert sorted(int(place.partition("#step-")[2]) for place in steps) == list(range(1, 1001))
-    title, text = steps["long-01-steps-1-24/#step-12"]
+    title, text = steps["long--01-steps-1-24/#step-12"]
     assert title == "(12) 200 OK /v2/images/0"
     assert text == "<p><code>client</code> &lt;-- <code>api</code></p>"
     assert not [place for place, (_, text) in steps.items() if "<pre>" in text]
     assert len(json.dumps(found)) < 300_000
+
+
+def check_navigation(home: str) -> None:
+    """The site's navigation names a long flow once, whatever number of pages it has."""
+    links = [link for link in re.findall(r"<a [^>]*>", home) if "md-nav__link" in link]
+    assert len([link for link in links if "long/" in link]) == 1
+    assert not [link for link in links if "long--" in link]
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
@@ -315,11 +322,12 @@ def test_a_thousand_steps_are_built_and_opened(thousand: Path, builder: str, tmp
     assert time.monotonic() - began < 60  # 3 s on an idle machine
     assert [(path.name, link) for path, link, there in links(site) if not there] == []
     check_search(searched(site, builder))
+    check_navigation((site / "index.html").read_text("utf-8"))
     with browser() as context, served(site) as address:
         page = context.new_page()
         page.goto(f"{address}/long/")
         page.locator("a.rh-row", has_text="images/50").first.click()
-        page.wait_for_url(re.compile(r"/long-\d\d-steps-\d+-\d+/#step-601$"))
+        page.wait_for_url(re.compile(r"/long--\d\d-steps-\d+-\d+/#step-601$"))
         assert page.locator("#step-601").inner_text().startswith("(601) GET /v2/images/50")
         assert drawn(page, 1)
         page.get_by_role("link", name="long", exact=True).last.click()
@@ -338,7 +346,7 @@ def test_hostile_content_says_in_a_chapter_what_it_says_on_one_page(tmp_path: Pa
     for name, pieces in pages(trace, story.load, stem="long"):
         (docs / name).write_text("".join(pieces), "utf-8")
     site = build(tmp_path, "material")
-    chapters = sorted(path for path in site.glob("long-*/index.html"))
+    chapters = sorted(path for path in site.glob("long--*/index.html"))
     found = [text for path in chapters for text in messages(path)]
     assert len(chapters) > 2
     assert len(found) > 2 * len(trace.steps)

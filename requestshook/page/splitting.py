@@ -46,7 +46,7 @@ def spread(trace: Trace, author: Author, words: Words, stem: str, ending: str) -
     parts = list(_parts(trace.steps, author.phases, words))
     width = len(str(len(parts)))
     chapters = tuple(
-        _chapter(number, part, f"{stem}-{number:0{width}}{_slug(part.title)}{ending}", trace.steps)
+        _chapter(number, part, f"{stem}--{number:0{width}}{_slug(part.title)}{ending}", trace.steps)
         for number, part in enumerate(parts, 1)
     )
     files = {author.places.anchor(number): one.file for one in chapters for number in range(one.first, one.last + 1)}

@@ -31,6 +31,7 @@ theme:
       scheme: slate
       toggle: {{icon: material/weather-sunny, name: Light}}
 plugins: [search]
+not_in_nav: "*--[0-9]*.md"  # the further pages of long flows: their first page and each other lead to them
 extra_css: [{style}]
 extra_javascript: [{script}]  # without this copy the theme loads Mermaid from unpkg.com
 markdown_extensions:
