@@ -84,8 +84,8 @@ def test_an_authors_phases_are_the_pages(tmp_path: Path) -> None:
     index = found["long.md"]
     assert "It begins with [1](long--1-steps-1-24.md#first) and ends with [60](long--3-then.md#last-response)." in index
     assert "](long--2-before-all-%EC%A4%80%EB%B9%84.md#phase-1){ .rh-row .rh-band }" in index
-    assert "| [2](long--1-steps-1-24.md#login) |" in index
-    assert "| [4](long--1-steps-1-24.md#step-4) |" in index
+    assert "| [2](long--1-steps-1-24.md#login){ #login } |" in index
+    assert "| [4](long--1-steps-1-24.md#step-4){ #step-4 } |" in index
     first = found["long--1-steps-1-24.md"]
     assert "[49](long--3-then.md#last) is far away, [2](long--1-steps-1-24.md#login) is near." in first
     assert first.count("[long-2") == 0
@@ -357,3 +357,14 @@ def messages(page: Path) -> list[str]:
     """The headings of the steps of a built page, and the text of their tabs."""
     found = re.findall(r"<h3 .*?</h3>|<div class=\"tabbed-block\">.*?</pre>", page.read_text("utf-8"), re.DOTALL)
     return [re.sub("<[^>]*>", "", text) for text in found]
+
+
+def test_links_from_elsewhere_still_lead_to_the_step() -> None:
+    """The index has every anchor that the page had when it was short: of steps in its log, of phases in its list."""
+    index = noted(long_story(60))["long.md"]
+    log = index.partition("{ #log }")[2]
+    assert [int(number) for number in re.findall(r"^\| \[(\d+)\]\(long--[^)]*\)\{ #[\w-]+ \} \|", log, re.M)] == [
+        *range(1, 61)
+    ]
+    assert "| [2](long--1-steps-1-24.md#login){ #login } |" in log
+    assert "| [Then](long--3-then.md){ #phase-2 } |" in index
